@@ -1,0 +1,116 @@
+package io.keyturn;
+
+import io.keyturn.check.ConnectivityCheck.Subject;
+import io.keyturn.provider.TokenUnavailableException;
+import io.keyturn.token.Reason;
+import io.keyturn.token.Token;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Waits for the tokens without which an agent must not start. All are asked at the same time, and those that are not there
+ * are asked again, with growing pauses, until the time is over.
+ */
+final class StartUp {
+    private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
+    private static final Duration LONGEST_PAUSE = Duration.ofSeconds(2);
+
+    /** What may be mended while the agent starts; anything else is told at once. */
+    private static final Set<Reason> WORTH_WAITING =
+            Set.of(Reason.ABSENT, Reason.UNREACHABLE, Reason.MALFORMED, Reason.EXPIRED);
+
+    private final LongSupplier nanos;
+    private final long deadline;
+
+    private StartUp(Duration limit, LongSupplier nanos) {
+        this.nanos = nanos;
+        this.deadline = nanos.getAsLong() + limit.toNanos();
+    }
+
+    /**
+     * Waits.
+     *
+     * @throws TokenUnavailableException if a token was not there in time; those of the others are its suppressed ones
+     */
+    static void await(List<Subject> required, Duration limit, LongSupplier nanos) throws TokenUnavailableException {
+        new StartUp(limit, nanos).await(required);
+    }
+
+    private void await(List<Subject> required) throws TokenUnavailableException {
+        List<Subject> missing = required;
+        Duration pause = FIRST_PAUSE;
+        while (true) {
+            Map<Subject, TokenUnavailableException> failures = ask(missing);
+            if (failures.isEmpty()) {
+                return;
+            }
+            boolean hopeless = failures.values().stream().anyMatch(StartUp::isHopeless);
+            if (hopeless || left().isNegative() || isInterruptedWithin(pause)) {
+                throw together(failures.values().stream().toList());
+            }
+            missing = List.copyOf(failures.keySet());
+            pause = shorter(pause.multipliedBy(2), LONGEST_PAUSE);
+        }
+    }
+
+    private Map<Subject, TokenUnavailableException> ask(List<Subject> missing) {
+        // The last try comes when the time is over; it gets a moment, too.
+        Duration most = left().compareTo(FIRST_PAUSE) < 0 ? FIRST_PAUSE : left();
+        Map<Subject, CompletionStage<Token>> asked = new LinkedHashMap<>();
+        missing.forEach(subject -> asked.put(subject, subject.provider().refreshAsync(most)));
+        Map<Subject, TokenUnavailableException> failures = new LinkedHashMap<>();
+        asked.forEach((subject, answer) -> {
+            try {
+                answer.toCompletableFuture().get();
+            } catch (ExecutionException e) {
+                failures.put(subject, failure(subject, e.getCause()));
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                failures.put(subject, failure(subject, e));
+            }
+        });
+        return failures;
+    }
+
+    private static TokenUnavailableException failure(Subject subject, @Nullable Throwable cause) {
+        return cause instanceof TokenUnavailableException e
+                ? e
+                : TokenUnavailableException.of(subject.name(), Reason.UNREACHABLE, "the start was interrupted");
+    }
+
+    private static boolean isHopeless(TokenUnavailableException failure) {
+        return failure.attempts().stream().noneMatch(attempt -> WORTH_WAITING.contains(attempt.reason()));
+    }
+
+    private static TokenUnavailableException together(List<TokenUnavailableException> failures) {
+        TokenUnavailableException first = failures.get(0);
+        failures.stream().skip(1).forEach(first::addSuppressed);
+        return first;
+    }
+
+    private boolean isInterruptedWithin(Duration pause) {
+        try {
+            TimeUnit.NANOSECONDS.sleep(shorter(pause, left()).toNanos());
+            return false;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return true;
+        }
+    }
+
+    private Duration left() {
+        return Duration.ofNanos(deadline - nanos.getAsLong());
+    }
+
+    private static Duration shorter(Duration a, Duration b) {
+        return a.compareTo(b) < 0 ? a : b;
+    }
+}

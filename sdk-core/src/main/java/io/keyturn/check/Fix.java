@@ -1,0 +1,32 @@
+package io.keyturn.check;
+
+import io.keyturn.token.Reason;
+import io.keyturn.token.TokenException;
+
+/** What mends a failure, where it does not say so itself. */
+final class Fix {
+    private Fix() {}
+
+    static String of(TokenException failure) {
+        String own = failure.fix();
+        return own == null ? of(failure.reason()) : own;
+    }
+
+    private static String of(Reason reason) {
+        return switch (reason) {
+            case INVALID -> "correct the configuration";
+            case UNSET -> "set it in the environment that this program is started with";
+            case ABSENT -> "put the token there, or correct where it is looked for";
+            case UNSAFE_FILE -> "make it a regular file that only its owner can read and write";
+            case MALFORMED -> "store the token alone there, or a JSON document with the token in it";
+            case UNREACHABLE -> "look at the source itself: it did not tell whether it has the token";
+            case EXPIRED -> "issue a new token and store it there";
+            case UNKNOWN_EXPIRY -> "set expires_at and issued_at";
+            case LIFETIME -> "issue a token that ends earlier";
+            case SCOPE -> "issue a token with the scopes that are wanted and no others";
+            case LEAKED -> "revoke it, issue a new token and store it there";
+            case DESTINATION -> "send the token only to its endpoints";
+            case CLOSED -> "start another agent: this one was closed";
+        };
+    }
+}

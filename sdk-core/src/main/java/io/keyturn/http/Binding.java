@@ -1,0 +1,33 @@
+package io.keyturn.http;
+
+import io.keyturn.policy.Endpoint;
+import io.keyturn.policy.TokenPolicy;
+import io.keyturn.provider.LiveProvider;
+import java.util.List;
+
+/**
+ * A token, where it goes and how.
+ *
+ * @param name the token's name
+ * @param provider its current version, with what is sent of it
+ * @param endpoints where it may go; none: it is attached nowhere
+ * @param placement where in a request it stands
+ * @param byName whether it goes only with requests that name it
+ * @param cacheable whether answers to it may lie in OkHttp's cache
+ * @param policy what else is asked before each request
+ */
+public record Binding(
+        String name,
+        LiveProvider provider,
+        List<Endpoint> endpoints,
+        Placement placement,
+        boolean byName,
+        boolean cacheable,
+        TokenPolicy policy) {
+    /** Whether what a caller has set is only the token's placeholder, with or without the prefix. */
+    boolean isPlaceholder(String existing) {
+        String placeholder = EndpointBindings.placeholder(name);
+        return existing.equals(placeholder)
+                || existing.equals(placement.form(placeholder).reveal());
+    }
+}

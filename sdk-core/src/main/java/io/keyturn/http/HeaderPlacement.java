@@ -1,0 +1,115 @@
+package io.keyturn.http;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.keyturn.config.ConfigException;
+import io.keyturn.token.Secret;
+import java.util.Base64;
+import java.util.Locale;
+import java.util.Set;
+import java.util.function.Function;
+import okhttp3.HttpUrl;
+import okhttp3.Request;
+import org.jspecify.annotations.Nullable;
+
+/** A token in a header. */
+final class HeaderPlacement extends Placement {
+    /**
+     * What HTTP needs for itself, and what OkHttp does not send over HTTP/2: a token there would break the request, change
+     * where it goes, or be lost.
+     */
+    private static final Set<String> TAKEN = Set.of(
+            "host",
+            "content-length",
+            "content-type",
+            "content-encoding",
+            "transfer-encoding",
+            "connection",
+            "proxy-connection",
+            "keep-alive",
+            "encoding",
+            "upgrade",
+            "te",
+            "trailer",
+            "expect",
+            "accept-encoding",
+            "cache-control",
+            "proxy-authorization");
+
+    private final String name;
+    private final Function<String, Secret> form;
+
+    private HeaderPlacement(String name, Function<String, Secret> form) {
+        this.name = name;
+        this.form = form;
+    }
+
+    static HeaderPlacement withPrefix(String name, String prefix) {
+        if (!isToken(name) || TAKEN.contains(name.toLowerCase(Locale.ROOT))) {
+            throw new ConfigException("a token cannot be sent in a header of this name");
+        }
+        if (!prefix.chars().allMatch(c -> c >= ' ' && c <= '~')) {
+            throw new ConfigException("the prefix of a header must be printable ASCII");
+        }
+        return new HeaderPlacement(name, value -> Secret.of(prefix + withoutPrefix(value, prefix)));
+    }
+
+    static HeaderPlacement ofUser(String user) {
+        if (!user.chars().allMatch(c -> c >= ' ' && c <= '~' && c != ':')) {
+            throw new ConfigException("the user's name must be printable ASCII without a colon");
+        }
+        return new HeaderPlacement("Authorization", value -> {
+            byte[] pair = (user + ":" + value).getBytes(UTF_8);
+            return Secret.of("Basic " + Base64.getEncoder().encodeToString(pair));
+        });
+    }
+
+    /** A token that was stored together with its prefix gets it once, not twice. */
+    static String withoutPrefix(String value, String prefix) {
+        boolean twice = !prefix.isBlank() && value.regionMatches(true, 0, prefix, 0, prefix.length());
+        return twice ? value.substring(prefix.length()) : value;
+    }
+
+    /** RFC 9110 5.6.2. */
+    private static boolean isToken(String name) {
+        return !name.isEmpty()
+                && name.chars()
+                        .allMatch(c -> (Character.isLetterOrDigit(c) && c < 128) || "!#$%&'*+-.^_`|~".indexOf(c) >= 0);
+    }
+
+    @Override
+    Secret form(String value) {
+        return form.apply(value);
+    }
+
+    @Override
+    String field() {
+        return "header " + name;
+    }
+
+    @Override
+    @Nullable
+    String existing(Request request) {
+        return request.header(name);
+    }
+
+    @Override
+    void place(Request.Builder request, HttpUrl url, Secret form) {
+        request.header(name, form.reveal());
+    }
+
+    @Override
+    String header() {
+        return name;
+    }
+
+    @Override
+    HttpUrl place(HttpUrl url, Secret form) {
+        return url;
+    }
+
+    @Override
+    public String toString() {
+        return field();
+    }
+}

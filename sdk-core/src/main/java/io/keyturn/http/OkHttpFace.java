@@ -1,0 +1,212 @@
+package io.keyturn.http;
+
+import io.keyturn.policy.TokenDeniedException;
+import io.keyturn.provider.Snapshot;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Proxy;
+import okhttp3.Connection;
+import okhttp3.Interceptor;
+import okhttp3.OkHttpClient;
+import okhttp3.Request;
+import okhttp3.RequestBody;
+import okhttp3.Response;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The bindings as OkHttp sees them: one interceptor around the call, which keeps answers out of the cache and tries again
+ * after a 401, and one on the wire, which attaches the token hop by hop. OkHttp builds every hop from the caller's
+ * request, so what is added on the wire never rides along to where a redirect leads.
+ *
+ * <p>A WebSocket, and a client that takes only one interceptor, have no such place on the wire. There the token is put
+ * into the call's own request. A redirect to an endpoint of the same token takes it along, where OkHttp leaves it in; any
+ * other ends the call.
+ */
+final class OkHttpFace {
+    private static final Seam SEAM = Seam.ofThisOkHttp();
+
+    private final EndpointBindings bindings;
+    private final Interceptor aroundTheCall = this::aroundTheCall;
+    private final Interceptor onTheWire = this::onTheWire;
+    private final Interceptor alone = this::alone;
+    private final Seam.Retry retry = this::retry;
+
+    OkHttpFace(EndpointBindings bindings) {
+        this.bindings = bindings;
+    }
+
+    void installOn(OkHttpClient.Builder builder) {
+        if (!builder.interceptors().contains(aroundTheCall)) {
+            builder.addInterceptor(aroundTheCall);
+        }
+        if (!builder.networkInterceptors().contains(onTheWire)) {
+            builder.addNetworkInterceptor(onTheWire);
+        }
+    }
+
+    Interceptor alone() {
+        return alone;
+    }
+
+    Interceptor onTheWire() {
+        return onTheWire;
+    }
+
+    private Response aroundTheCall(Interceptor.Chain chain) throws IOException {
+        Request request = chain.request();
+        bindings.requirePossible(request.tag(TokenUse.class), request.url());
+        if ("websocket".equalsIgnoreCase(request.header("Upgrade"))) {
+            return inTheRequest(chain, "a WebSocket's handshake");
+        }
+        return SEAM.proceed(chain, !bindings.isCacheable(request.url()), retry);
+    }
+
+    private Response alone(Interceptor.Chain chain) throws IOException {
+        if (chain.connection() != null) {
+            return onTheWire(chain);
+        }
+        bindings.requirePossible(
+                chain.request().tag(TokenUse.class), chain.request().url());
+        return inTheRequest(chain, "agent.interceptor()");
+    }
+
+    // --- on the wire ---
+
+    private Response onTheWire(Interceptor.Chain chain) throws IOException {
+        Request request = SEAM.asSentByCaller(chain.request());
+        Binding binding = bindings.find(request.url(), request.tag(TokenUse.class), request);
+        if (binding == null || isCarried(request) || isOverridden(binding, request)) {
+            return keepOutOfCache(chain, request, null, chain.proceed(request));
+        }
+        Sent sent = admit(binding, request, address(chain));
+        Response response = chain.proceed(sent.placedIn(request));
+        Response received =
+                binding.placement().withoutEcho(response, sent.snapshot().sent());
+        return keepOutOfCache(chain, request, sent, received);
+    }
+
+    /**
+     * What the cache sees of a hop to an endpoint. A call that began elsewhere may have a cache: then the answer is
+     * marked, since the marks on the call's own request came too late. Where caching is allowed, OkHttp would write the
+     * request's headers that {@code Vary} names to the disk: it is handed the request without ours.
+     */
+    private Response keepOutOfCache(Interceptor.Chain chain, Request request, @Nullable Sent sent, Response response) {
+        if (!SEAM.mayCache(chain)) {
+            return response;
+        }
+        if (!bindings.isCacheable(request.url())) {
+            return response.newBuilder().header("Cache-Control", "no-store").build();
+        }
+        return sent == null
+                ? response
+                : response.newBuilder()
+                        .request(request.newBuilder().tag(Sent.class, sent).build())
+                        .build();
+    }
+
+    /** What is to be put into the request. */
+    private Sent admit(Binding binding, Request request, @Nullable InetAddress address) throws IOException {
+        Snapshot snapshot = bindings.admitted(binding, request.method(), request.url(), address);
+        return new Sent(bindings, binding, snapshot, request.tag(Sent.class));
+    }
+
+    /** Whether the token is in the call's own request already, for want of a place on the wire. */
+    private boolean isCarried(Request request) {
+        Sent sent = Sent.by(bindings, request);
+        return sent != null && sent.isIn(request);
+    }
+
+    /** Whether the caller has set this credential itself; then the caller's stays. */
+    private boolean isOverridden(Binding binding, Request request) {
+        String existing = binding.placement().existing(request);
+        if (existing == null || binding.isPlaceholder(existing)) {
+            return false;
+        }
+        bindings.overridden(binding, request.url());
+        return true;
+    }
+
+    private static @Nullable InetAddress address(Interceptor.Chain chain) {
+        Connection connection = chain.connection();
+        if (connection == null || connection.route().proxy().type() != Proxy.Type.DIRECT) {
+            return null;
+        }
+        return connection.route().socketAddress().getAddress();
+    }
+
+    // --- in the call's own request ---
+
+    private Response inTheRequest(Interceptor.Chain chain, String what) throws IOException {
+        Request request = chain.request();
+        Binding binding = bindings.find(request.url(), request.tag(TokenUse.class), request);
+        if (binding == null || isCarried(request) || isOverridden(binding, request)) {
+            return SEAM.proceed(chain, !bindings.isCacheable(request.url()), retry);
+        }
+        if (!SEAM.canRefuseRedirects()) {
+            throw bindings.denied(
+                    binding.name(),
+                    request.url(),
+                    what + " carries a token only with OkHttp 5.4 or later, which can refuse a redirect that would"
+                            + " carry it elsewhere; other requests of a client made with agent.install() get theirs");
+        }
+        Request carrying = admit(binding, request, null).placedIn(request);
+        Response response = SEAM.proceedGuarded(chain, carrying, retry, next -> refusal(binding, request, next));
+        return response.newBuilder().request(request).build();
+    }
+
+    /** Why a redirect must not be followed; null if the token may go along and does. */
+    private @Nullable IOException refusal(Binding binding, Request callers, Request next) {
+        Sent sent = Sent.by(bindings, next);
+        Binding there = bindings.find(next.url(), callers.tag(TokenUse.class), callers);
+        if (sent == null || !sent.isIn(next) || !binding.equals(there)) {
+            return bindings.denied(
+                    binding.name(),
+                    next.url(),
+                    "a redirect to " + EndpointBindings.place(next.url())
+                            + " was not followed: the token would have gone where it does not belong, or would not have"
+                            + " gone where it does");
+        }
+        try {
+            bindings.requireAllowed(binding, sent.token(), next.method(), next.url(), null);
+            return null;
+        } catch (TokenDeniedException e) {
+            return e;
+        }
+    }
+
+    // --- after a 401 ---
+
+    /** The request that is worth a second try after this 401, or null. */
+    private @Nullable Request retry(Response response) throws IOException {
+        Sent sent = sentBy(response);
+        if (sent == null || isSecondTry(response, sent)) {
+            return null;
+        }
+        boolean changed = sent.binding().provider().invalidate(sent.token());
+        Request request = response.request();
+        if (!changed || !canBeSentAgain(request.body())) {
+            return null;
+        }
+        // Where the token stands in the call's own request, it must be replaced there.
+        boolean carried = Sent.by(bindings, request) != null;
+        return carried ? admit(sent.binding(), request, null).placedIn(request) : request;
+    }
+
+    /** Whether the try before this one was refused too, with another version of the token. */
+    private boolean isSecondTry(Response response, Sent sent) {
+        Response prior = response.priorResponse();
+        Sent before = prior == null || prior.code() != 401 ? null : sentBy(prior);
+        return before != null
+                && before.binding().equals(sent.binding())
+                && before.token().generation() != sent.token().generation();
+    }
+
+    private static boolean canBeSentAgain(@Nullable RequestBody body) {
+        return body == null || !(body.isOneShot() || body.isDuplex());
+    }
+
+    private @Nullable Sent sentBy(Response response) {
+        Response network = response.networkResponse();
+        return network == null ? null : Sent.by(bindings, network.request());
+    }
+}

@@ -1,0 +1,159 @@
+package io.keyturn.policy;
+
+import io.keyturn.config.ConfigException;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.regex.Pattern;
+import okhttp3.HttpUrl;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where a token may go: a scheme, a host, a port and a path, below which it may go too. Paths are compared by whole
+ * segments after OkHttp has resolved {@code ..} and its escapes, so that {@code /v1} covers {@code /v1/me} and neither
+ * {@code /v10} nor {@code /v1/../admin}; nor does it cover what only some servers read as {@code ..}, such as
+ * {@code /v1/..%2fadmin} and {@code /v1/..;/admin}. Immutable.
+ */
+public final class Endpoint {
+    private static final Set<String> LOOPBACK = Set.of("localhost", "127.0.0.1", "::1");
+
+    /** A scheme, a host without escapes or an address, and a port; OkHttp is more lenient than a reader would think. */
+    private static final Pattern BEGINNING =
+            Pattern.compile("(?i)https?://([a-z0-9._-]+|\\[[0-9a-f:.]+])(:[0-9]+)?(/.*)?");
+
+    private final HttpUrl url;
+    private final List<String> path;
+
+    private Endpoint(HttpUrl url, List<String> path) {
+        this.url = url;
+        this.path = path;
+    }
+
+    /**
+     * An endpoint as it is written in a configuration.
+     *
+     * @param allowInsecure whether plain http may leave this machine
+     * @throws ConfigException if it is not one
+     */
+    public static Endpoint parse(String text, boolean allowInsecure) {
+        String lower = text.toLowerCase(Locale.ROOT);
+        if (!lower.startsWith("https://") && !lower.startsWith("http://")) {
+            throw new ConfigException("must be a URL that begins with https:// (or http://)");
+        }
+        if (text.chars().anyMatch(c -> c <= ' ' || c > '~')) {
+            // A look-alike of another alphabet would be seen by nobody: the name is to be written in its ASCII form.
+            throw new ConfigException("must be ASCII: write an international host name in its xn-- form");
+        }
+        if (text.indexOf('\\') >= 0 || text.indexOf('@') >= 0 || text.indexOf('#') >= 0 || text.indexOf('?') >= 0) {
+            throw new ConfigException("must have no user, query, fragment or backslash");
+        }
+        HttpUrl url = BEGINNING.matcher(text).matches() ? HttpUrl.parse(text) : null;
+        if (url == null) {
+            throw new ConfigException("is not a valid URL: scheme, host, perhaps a port from 1 to 65535, and a path");
+        }
+        if (!url.isHttps() && !allowInsecure && !isLoopback(url)) {
+            throw new ConfigException("must be https://, since a token in plain http can be read on its way"
+                    + " (or allow: [insecure_http])");
+        }
+        List<String> segments = url.pathSegments();
+        if (hasDotSegment(text.replaceAll("(?i)%2e", ".")) || segments.stream().anyMatch(Endpoint::hasDotSegment)) {
+            throw new ConfigException("must have no '.' or '..' in its path");
+        }
+        boolean open = segments.get(segments.size() - 1).isEmpty();
+        return new Endpoint(url, List.copyOf(open ? segments.subList(0, segments.size() - 1) : segments));
+    }
+
+    private static boolean isLoopback(HttpUrl url) {
+        return LOOPBACK.contains(url.host());
+    }
+
+    /** Whether a request to this URL goes to this endpoint. */
+    public boolean covers(HttpUrl target) {
+        if (target.port() != url.port()
+                || target.isHttps() != url.isHttps()
+                || !target.host().equals(url.host())) {
+            return false;
+        }
+        int depth = path.size();
+        if (depth == 0) {
+            return true;
+        }
+        List<String> segments = target.pathSegments();
+        if (segments.size() < depth) {
+            return false;
+        }
+        for (int i = 0; i < depth; i++) {
+            if (!segments.get(i).equals(path.get(i))) {
+                return false;
+            }
+        }
+        for (int i = depth; i < segments.size(); i++) {
+            if (hasDotSegment(segments.get(i))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /**
+     * Whether a path has a part that is {@code .} or {@code ..}, also where a server would first have to take a backslash
+     * for a slash, or cut off a {@code ;} and what follows.
+     *
+     * @param decoded the path, or a segment of it, without escapes
+     */
+    public static boolean hasDotSegment(String decoded) {
+        int start = 0;
+        for (int i = 0; i <= decoded.length(); i++) {
+            if (i == decoded.length() || decoded.charAt(i) == '/' || decoded.charAt(i) == '\\') {
+                if (isDots(decoded, start, i)) {
+                    return true;
+                }
+                start = i + 1;
+            }
+        }
+        return false;
+    }
+
+    private static boolean isDots(String text, int start, int end) {
+        int dots = start;
+        while (dots < end && dots < start + 2 && text.charAt(dots) == '.') {
+            dots++;
+        }
+        return dots > start && (dots == end || text.charAt(dots) == ';');
+    }
+
+    /** The host, as URLs have it. */
+    public String host() {
+        return url.host();
+    }
+
+    /** How many segments of a path it names: of two endpoints that cover a URL, the deeper one is meant. */
+    public int depth() {
+        return path.size();
+    }
+
+    /** What a target that begins with a slash is relative to: the endpoint's scheme, host and port. */
+    public HttpUrl url() {
+        return url;
+    }
+
+    /** Whether two endpoints cover the same. */
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof Endpoint endpoint
+                && path.equals(endpoint.path)
+                && url.host().equals(endpoint.url.host())
+                && url.port() == endpoint.url.port()
+                && url.isHttps() == endpoint.url.isHttps();
+    }
+
+    @Override
+    public int hashCode() {
+        return url.host().hashCode() * 31 + path.hashCode();
+    }
+
+    @Override
+    public String toString() {
+        return url.toString();
+    }
+}

@@ -1,0 +1,30 @@
+package io.keyturn.source;
+
+import io.keyturn.token.TokenDocument;
+import io.keyturn.token.TokenException;
+import java.time.Instant;
+
+/** Token documents as sources make them: each says where it came from, and so does what is wrong with it. */
+final class Documents {
+    private Documents() {}
+
+    static TokenDocument ofText(String text, String origin) throws SourceException {
+        try {
+            return TokenDocument.parse(text).withOrigin(origin);
+        } catch (TokenException e) {
+            throw from(origin, e);
+        }
+    }
+
+    static TokenDocument parse(byte[] bytes, Instant receivedAt, String origin) throws SourceException {
+        try {
+            return TokenDocument.parse(bytes, receivedAt).withOrigin(origin);
+        } catch (TokenException e) {
+            throw from(origin, e);
+        }
+    }
+
+    static SourceException from(String origin, TokenException e) {
+        return new SourceException(e.reason(), origin + ": " + e.getMessage(), e.fix());
+    }
+}

@@ -1,0 +1,30 @@
+package io.keyturn.source;
+
+import io.keyturn.token.Reason;
+import io.keyturn.token.TokenDocument;
+import java.util.Optional;
+
+/** An environment variable; empty is the same as not set. */
+record EnvSource(String variable, SourceContext context) implements TokenSource {
+    @Override
+    public Optional<TokenDocument> fetch() throws SourceException {
+        String text = context.variables().apply(variable);
+        return text == null || text.isEmpty() ? Optional.empty() : Optional.of(Documents.ofText(text, describe()));
+    }
+
+    @Override
+    public String describe() {
+        return "environment variable " + variable;
+    }
+
+    @Override
+    public SourceException absence() {
+        boolean empty = context.variables().apply(variable) != null;
+        return new SourceException(Reason.UNSET, describe() + (empty ? " is empty" : " is not set"), null);
+    }
+
+    @Override
+    public TokenSource in(SourceContext other) {
+        return new EnvSource(variable, other);
+    }
+}

@@ -1,0 +1,43 @@
+package io.keyturn.source;
+
+import io.keyturn.token.TokenDocument;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/** The first of several sources that has a token. An empty one falls through, a failed one does not. */
+record FirstOf(List<TokenSource> members) implements TokenSource {
+    @Override
+    public Optional<TokenDocument> fetch() throws SourceException {
+        for (TokenSource member : members) {
+            Optional<TokenDocument> found = member.fetch();
+            if (found.isPresent()) {
+                return found.map(
+                        document -> document.origin().isPresent() ? document : document.withOrigin(member.describe()));
+            }
+        }
+        return Optional.empty();
+    }
+
+    @Override
+    public Watch watch(Runnable changed) {
+        List<Watch> watches =
+                members.stream().map(member -> member.watch(changed)).toList();
+        return () -> watches.forEach(Watch::close);
+    }
+
+    @Override
+    public String describe() {
+        return members.stream().map(TokenSource::describe).collect(Collectors.joining(", else "));
+    }
+
+    @Override
+    public List<TokenSource> sources() {
+        return members.stream().flatMap(member -> member.sources().stream()).toList();
+    }
+
+    @Override
+    public TokenSource in(SourceContext context) {
+        return new FirstOf(members.stream().map(member -> member.in(context)).toList());
+    }
+}

@@ -1,0 +1,81 @@
+package io.keyturn.source;
+
+import io.keyturn.config.ConfigException;
+import io.keyturn.config.Need;
+import io.keyturn.config.Problem;
+import io.keyturn.config.Settings;
+import io.keyturn.token.Reason;
+import io.keyturn.token.TokenDocument;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+
+/**
+ * A {@code value} of the configuration: its references are filled in anew at each fetch, so that a file in it is live.
+ *
+ * @param value apart from the reading, since it is read on other threads than the rest of the configuration
+ * @param describe what its references refer to
+ * @param live whether it may be there later: it names a file
+ */
+record TemplateSource(Settings value, String describe, boolean live) implements TokenSource {
+    /** The source that a value is, and what is written wrongly in it. */
+    static TemplateSource of(Settings text, Consumer<Problem> wrong) {
+        try {
+            text.text();
+        } catch (ConfigException e) {
+            e.problems().stream()
+                    .filter(problem -> problem.reason() == Reason.INVALID)
+                    .forEach(wrong);
+        }
+        List<Need> needs = text.needs().stream()
+                .filter(need -> need.at().equals(text.at()))
+                .toList();
+        String references = needs.stream()
+                .map(need -> (need.kind().equals("env") ? "environment variable " : "file ") + need.name())
+                .collect(Collectors.joining(" and "));
+        boolean live = needs.stream().anyMatch(need -> need.kind().equals("file"));
+        return new TemplateSource(text.apart(), references.isEmpty() ? "the value itself" : references, live);
+    }
+
+    @Override
+    public Optional<TokenDocument> fetch() throws SourceException {
+        String text;
+        try {
+            text = value.text();
+        } catch (ConfigException e) {
+            Optional<Problem> failure =
+                    e.problems().stream().filter(problem -> !isMissing(problem)).findFirst();
+            if (failure.isEmpty()) {
+                return Optional.empty();
+            }
+            throw new SourceException(
+                    failure.get().reason(),
+                    failure.get().message(),
+                    failure.get().fix());
+        }
+        return text.isEmpty() ? Optional.empty() : Optional.of(Documents.ofText(text, describe));
+    }
+
+    @Override
+    public SourceException absence() {
+        try {
+            value.text();
+        } catch (ConfigException e) {
+            List<Problem> missing =
+                    e.problems().stream().filter(TemplateSource::isMissing).toList();
+            if (!missing.isEmpty()) {
+                return new SourceException(
+                        missing.get(0).reason(),
+                        missing.stream().map(Problem::message).collect(Collectors.joining("; ")),
+                        missing.get(0).fix());
+            }
+        }
+        return new SourceException(
+                live ? Reason.ABSENT : Reason.UNSET, describe + " is empty, and a token is wanted here", null);
+    }
+
+    private static boolean isMissing(Problem problem) {
+        return problem.reason() == Reason.UNSET || problem.reason() == Reason.ABSENT;
+    }
+}

@@ -1,0 +1,5 @@
+/** Where tokens come from. */
+@NullMarked
+package io.keyturn.source;
+
+import org.jspecify.annotations.NullMarked;

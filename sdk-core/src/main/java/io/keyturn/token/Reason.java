@@ -1,0 +1,43 @@
+package io.keyturn.token;
+
+import java.util.Locale;
+
+/**
+ * Why a token cannot be had or used: one vocabulary for exceptions, events, the connectivity check and its exit codes.
+ * {@link #word()} is what is printed and written to JSON; the words are stable.
+ */
+public enum Reason {
+    /** The configuration is wrong. */
+    INVALID,
+    /** A variable is not set, or is empty where a token is wanted. */
+    UNSET,
+    /** A file or a secret is not there (yet). */
+    ABSENT,
+    /** A file that others may change or read, or that is no regular file. */
+    UNSAFE_FILE,
+    /** What was found is not a token. */
+    MALFORMED,
+    /** The source did not answer, or not in time. */
+    UNREACHABLE,
+    /** The token has expired. */
+    EXPIRED,
+    /** It is not known when the token ends, where a rule needs to know. */
+    UNKNOWN_EXPIRY,
+    /** The token lives longer than its rule allows. */
+    LIFETIME,
+    /** The token lacks a scope that it must have, has one that it must not have, or its scopes are not known. */
+    SCOPE,
+    /** The token is known to have leaked. */
+    LEAKED,
+    /** The token may not go where it was to be sent. */
+    DESTINATION,
+    /** The agent was closed. */
+    CLOSED;
+
+    private final String word = name().toLowerCase(Locale.ROOT);
+
+    /** The reason as it stands in reports, such as {@code unsafe_file}. */
+    public String word() {
+        return word;
+    }
+}
