@@ -1,0 +1,137 @@
+package io.keyturn.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.keyturn.TokenAgent;
+import io.keyturn.cli.Asked.Direct;
+import io.keyturn.config.ConfigException;
+import io.keyturn.config.Location;
+import io.keyturn.config.Problem;
+import io.keyturn.config.Settings;
+import io.keyturn.token.Reason;
+import io.keyturn.yaml.YamlConfig;
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** Where the configuration of a run is: a file, standard input, or the command line itself. */
+final class Configuration {
+    private static final int MOST_BYTES = 256 * 1024;
+    private static final String STANDARD_INPUT = "<stdin>";
+
+    private Configuration() {}
+
+    /** What messages call it. */
+    static String name(Asked asked, Shell shell) {
+        if (asked.direct() != null) {
+            return "--env";
+        }
+        String file = file(asked, shell);
+        return file.equals("-") ? STANDARD_INPUT : file;
+    }
+
+    private static String file(Asked asked, Shell shell) {
+        if (asked.config() != null) {
+            return asked.config();
+        }
+        String named = shell.variable("KEYTURN_CONFIG");
+        return named == null ? "agent.yaml" : named;
+    }
+
+    /** Whether the reading may wait for somebody: standard input, a pipe, a terminal. */
+    static boolean mayHang(Asked asked, Shell shell) {
+        if (asked.direct() != null) {
+            return false;
+        }
+        String file = file(asked, shell);
+        File other = new File(file);
+        return file.equals("-") || (other.exists() && !other.isFile() && !other.isDirectory());
+    }
+
+    /**
+     * Reads it.
+     *
+     * @throws ConfigException if it is not there, or is not YAML
+     */
+    static TokenAgent.Builder read(Asked asked, Shell shell) {
+        TokenAgent.Builder builder;
+        String file = file(asked, shell);
+        if (asked.direct() != null) {
+            builder = TokenAgent.builder().settings(settings(asked.direct()), Path.of(""));
+        } else if (file.equals("-")) {
+            builder = YamlConfig.parse(text(shell.in()), STANDARD_INPUT);
+        } else {
+            builder = YamlConfig.load(path(file, asked.config() == null && shell.variable("KEYTURN_CONFIG") == null));
+        }
+        return builder.environment(shell.variables());
+    }
+
+    private static Path path(String file, boolean isDefault) {
+        Path path;
+        try {
+            path = Path.of(file);
+        } catch (InvalidPathException e) {
+            throw wrong(file, Reason.INVALID, "is not a path", null);
+        }
+        if (isDefault && Files.notExists(path)) {
+            throw wrong(
+                    file,
+                    Reason.ABSENT,
+                    "the file does not exist",
+                    "name the configuration, or set KEYTURN_CONFIG; without one:"
+                            + " keyturn check --env VARIABLE --endpoint URL --request 'GET /…'");
+        }
+        return path;
+    }
+
+    private static String text(InputStream in) {
+        byte[] bytes;
+        try {
+            // No more than tells that it is too much.
+            bytes = in.readNBytes(MOST_BYTES + 1);
+        } catch (IOException e) {
+            throw wrong(STANDARD_INPUT, Reason.INVALID, "cannot be read", null);
+        }
+        try {
+            return UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+        } catch (CharacterCodingException e) {
+            if (bytes.length > MOST_BYTES) {
+                // Perhaps cut in the middle of a character; that it is too long is for the parser to say.
+                return new String(bytes, UTF_8);
+            }
+            throw wrong(STANDARD_INPUT, Reason.INVALID, "is not UTF-8", null);
+        }
+    }
+
+    /** The same settings as a file's, whose places are options. */
+    private static Settings settings(Direct direct) {
+        List<Settings.Entry> token = new ArrayList<>();
+        Location at = Location.of("--env");
+        Settings source = Settings.map(at, List.of(entry("env", "--env", direct.variable())));
+        token.add(new Settings.Entry("api_token", at, source));
+        if (direct.endpoint() != null) {
+            token.add(entry("endpoint", "--endpoint", direct.endpoint()));
+        }
+        if (direct.request() != null) {
+            token.add(entry("check", "--request", direct.request()));
+        }
+        return Settings.map(at, List.of(new Settings.Entry("agent", at, Settings.map(at, token))));
+    }
+
+    private static Settings.Entry entry(String key, String option, String value) {
+        Location at = Location.of(option);
+        return new Settings.Entry(key, at, Settings.text(at, references -> value));
+    }
+
+    static ConfigException wrong(String file, Reason reason, String message, @Nullable String fix) {
+        return new ConfigException(List.of(new Problem(new Location(file, 0, 0, ""), reason, message, fix)));
+    }
+}

@@ -1,0 +1,10 @@
+/** {@code keyturn}: the check, the validation and the explanation of a configuration from a shell, and a demo. */
+module io.keyturn.cli {
+    requires info.picocli;
+    requires io.keyturn.yaml;
+    requires jdk.httpserver;
+    requires okhttp3.tls;
+    requires static transitive org.jspecify;
+
+    exports io.keyturn.cli;
+}
