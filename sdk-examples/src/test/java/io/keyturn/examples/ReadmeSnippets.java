@@ -1,0 +1,48 @@
+package io.keyturn.examples;
+
+import static io.keyturn.source.TokenSources.env;
+import static io.keyturn.source.TokenSources.file;
+import static io.keyturn.source.TokenSources.firstOf;
+
+import io.keyturn.TokenAgent;
+import io.keyturn.yaml.YamlConfig;
+import java.io.IOException;
+import java.nio.file.Path;
+import okhttp3.OkHttpClient;
+import okhttp3.Request;
+import okhttp3.Response;
+
+/**
+ * What the README shows and no story tells in these words: it has the addresses that a reader puts his own for, so it is
+ * compiled and not run. {@link ReadmeTest} compares it.
+ */
+final class ReadmeSnippets {
+    private ReadmeSnippets() {}
+
+    static void quickstart() throws IOException {
+        // snippet: quickstart
+        TokenAgent agent = YamlConfig.load(Path.of("agent.yaml")).start();
+        OkHttpClient http = agent.install(new OkHttpClient.Builder()).build();
+
+        Request request =
+                new Request.Builder().url("https://api.example.com/v1/me").build();
+        try (Response response = http.newCall(request).execute()) { // carries the token
+            System.out.println(response.code());
+        }
+        // end
+        agent.close();
+    }
+
+    static void builder() throws IOException {
+        // snippet: builder
+        TokenAgent agent = TokenAgent.builder()
+                .name("ci-agent")
+                .token(
+                        "api_token",
+                        firstOf(env("AGENT_API_TOKEN"), file("/run/secrets/api_token")),
+                        t -> t.endpoint("https://api.example.com").check("GET /v1/me"))
+                .start();
+        // end
+        agent.close();
+    }
+}
