@@ -80,9 +80,10 @@ public final class TokenAgent implements AutoCloseable {
     }
 
     /**
-     * For an SDK that takes one OkHttp interceptor and nothing else. As a network interceptor it attaches hop by hop; as
-     * an application interceptor it needs OkHttp 5.4, and a redirect that would carry the token elsewhere fails the call.
-     * Prefer {@link #install(OkHttpClient.Builder)}.
+     * For an SDK that takes one OkHttp interceptor and nothing else. As a network interceptor it attaches hop by hop, and
+     * there is no second try after a 401. As an application interceptor it needs OkHttp 5.4; it tries again after a 401,
+     * interceptors after it see the token, and a redirect is followed within the token's own endpoints: any other fails the
+     * call. Prefer {@link #install(OkHttpClient.Builder)}.
      */
     public Interceptor interceptor() {
         return tokens.bindings().interceptor();

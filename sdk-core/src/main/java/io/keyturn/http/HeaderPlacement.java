@@ -99,6 +99,11 @@ final class HeaderPlacement extends Placement {
     }
 
     @Override
+    void remove(Request.Builder request, HttpUrl url) {
+        request.removeHeader(name);
+    }
+
+    @Override
     String header() {
         return name;
     }

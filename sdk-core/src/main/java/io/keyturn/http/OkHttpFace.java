@@ -149,9 +149,12 @@ final class OkHttpFace {
                     what + " carries a token only with OkHttp 5.4 or later, which can refuse a redirect that would"
                             + " carry it elsewhere; other requests of a client made with agent.install() get theirs");
         }
-        Request carrying = admit(binding, request, null).placedIn(request);
-        Response response = SEAM.proceedGuarded(chain, carrying, retry, next -> refusal(binding, request, next));
-        return response.newBuilder().request(request).build();
+        Sent sent = admit(binding, request, null);
+        Response response =
+                SEAM.proceedGuarded(chain, sent.placedIn(request), retry, next -> refusal(binding, request, next));
+        return response.newBuilder()
+                .request(sent.takenOutOf(response.request()))
+                .build();
     }
 
     /** Why a redirect must not be followed; null if the token may go along and does. */

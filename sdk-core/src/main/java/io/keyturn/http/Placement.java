@@ -72,6 +72,9 @@ public abstract sealed class Placement permits HeaderPlacement, QueryPlacement {
     /** Puts it into a request to this URL. */
     abstract void place(Request.Builder request, HttpUrl url, Secret form);
 
+    /** Takes it out of a request to this URL. */
+    abstract void remove(Request.Builder request, HttpUrl url);
+
     /** The header that carries the token, or null if the URL does. */
     abstract @Nullable String header();
 

@@ -45,6 +45,11 @@ final class QueryPlacement extends Placement {
     }
 
     @Override
+    void remove(Request.Builder request, HttpUrl url) {
+        request.url(url.newBuilder().removeAllQueryParameters(name).build());
+    }
+
+    @Override
     @Nullable
     String header() {
         return null;

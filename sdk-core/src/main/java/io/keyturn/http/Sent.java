@@ -36,6 +36,13 @@ record Sent(
         return onWire.tag(Sent.class, this).build();
     }
 
+    /** The request without the token in it. */
+    Request takenOutOf(Request request) {
+        Request.Builder without = request.newBuilder();
+        binding.placement().remove(without, request.url());
+        return without.tag(Sent.class, other).build();
+    }
+
     /** Whether the token is in the request still: what OkHttp makes of a redirect keeps the tag, not every header. */
     boolean isIn(Request request) {
         return snapshot.sent().reveal().equals(binding.placement().existing(request));

@@ -383,7 +383,7 @@ class ApiCheckTest {
         });
 
         CheckReport report = Reports.seen(
-                with(t -> t.endpoint(server.url("/")).check("GET /me")).check(Duration.ofMillis(500), Set.of()),
+                with(t -> t.endpoint(server.url("/")).check("GET /me")).check(Duration.ofMillis(1500), Set.of()),
                 canary);
         gate.countDown();
 

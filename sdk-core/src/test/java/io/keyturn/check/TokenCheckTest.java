@@ -252,7 +252,7 @@ class TokenCheckTest {
                 builder()
                         .token("slow", hanging)
                         .token("api_token", env("AGENT_API_TOKEN"))
-                        .check(Duration.ofMillis(500), Set.of()),
+                        .check(Duration.ofMillis(1500), Set.of()),
                 canary);
         gate.countDown();
 
@@ -261,7 +261,7 @@ class TokenCheckTest {
                         .step("resolve")
                         .orElseThrow()
                         .detail())
-                .isEqualTo("dead mount: no answer within 500 ms");
+                .isEqualTo("dead mount: no answer within 1500 ms");
         assertThat(report.token("api_token").orElseThrow().status()).isEqualTo(Status.WARN);
         assertThat(report.exitCode()).isEqualTo(3);
     }

@@ -183,7 +183,13 @@ class InterceptorTest {
                 .post(RequestBody.create("payload".getBytes(UTF_8)))
                 .build();
 
-        assertThat(status(application(agent(SentAs.API_KEY)), post)).isEqualTo(200);
+        TokenAgent agent = agent(SentAs.API_KEY);
+        try (Response response = application(agent).newCall(post).execute()) {
+            assertThat(response.code()).isEqualTo(200);
+            assertThat(response.request().url()).hasToString(server.url("/v1/y"));
+            assertThat(response.request().headers().names()).doesNotContain("X-Api-Key");
+            assertThat(agent.sentWith(response)).isPresent();
+        }
 
         assertThat(server.seen()).hasSize(2).allMatch(seen -> SentAs.API_KEY.carries(seen, TOKEN));
         assertThat(asked)

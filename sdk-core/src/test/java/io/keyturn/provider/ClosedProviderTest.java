@@ -67,7 +67,7 @@ class ClosedProviderTest {
     void close_duringAHangingFetch_waitersAreToldAtOnceAndTheAnswerComesTooLate() throws Exception {
         LiveProvider provider = rig.provider(source.hold());
         List<Running<Token>> callers = Rig.start(3, provider::get);
-        callers.forEach(Running::awaitWaiting);
+        Rig.awaitWaiting(callers);
         Running<Token> refresh = Rig.start(provider::refresh).awaitWaiting();
 
         provider.close();

@@ -137,7 +137,7 @@ class FailingSourceTest {
         LiveProvider provider = rig.provider(source);
 
         var callers = Rig.start(5, provider::get);
-        callers.forEach(Running::awaitWaiting);
+        Rig.awaitWaiting(callers);
         source.release();
 
         for (Running<Token> caller : callers) {

@@ -370,6 +370,33 @@ class LiveProviderTest {
         source.release();
     }
 
+    @Test
+    void refreshAsync_oneCallerGivesUp_theOthersGetTheToken() throws Exception {
+        LiveProvider provider = rig.provider(source.hold());
+        Running<Token> patient = Rig.start(provider::get).awaitWaiting();
+
+        var hasty = provider.refreshAsync(Duration.ofMillis(1)).toCompletableFuture();
+        var hastier = provider.getAsync().toCompletableFuture().orTimeout(1, TimeUnit.MILLISECONDS);
+        assertThatThrownBy(() -> hasty.get(30, TimeUnit.SECONDS)).cause().hasMessageContaining("within 1 ms");
+        assertThatThrownBy(() -> hastier.get(30, TimeUnit.SECONDS)).isInstanceOf(ExecutionException.class);
+        source.release();
+
+        assertThat(patient.get().reveal()).isEqualTo(canary.token());
+    }
+
+    @Test
+    void getAsync_oneCallerGivesUp_theOthersGetTheToken() throws Exception {
+        LiveProvider slow = rig.provider(source.hold(), Duration.ofMillis(500));
+        var early = slow.getAsync().toCompletableFuture();
+        assertThatThrownBy(() -> early.get(30, TimeUnit.SECONDS)).cause().hasMessageContaining("within 500 ms");
+        Running<Token> late = Rig.start(slow::get).awaitWaiting();
+
+        source.release();
+
+        assertThat(late.get().reveal()).isEqualTo(canary.token());
+        assertThat(source.fetches()).isEqualTo(1);
+    }
+
     // --- invalidate ---
 
     @Test

@@ -82,13 +82,23 @@ final class Rig implements AfterEachCallback {
         return all;
     }
 
+    /** Returns once each of the threads waits for something, with or without a time limit. */
+    static <T> void awaitWaiting(List<Running<T>> all) {
+        Awaitility.await()
+                .pollInterval(Duration.ofMillis(2))
+                .until(() -> all.stream().allMatch(Running::isWaiting));
+    }
+
     record Running<T>(Thread thread, Future<T> answer) {
-        /** Returns once the thread waits for something, with or without a time limit. */
-        Running<T> awaitWaiting() {
-            Awaitility.await().pollInterval(Duration.ofMillis(2)).until(() -> switch (thread.getState()) {
+        boolean isWaiting() {
+            return switch (thread.getState()) {
                 case WAITING, TIMED_WAITING -> true;
                 default -> false;
-            });
+            };
+        }
+
+        Running<T> awaitWaiting() {
+            Rig.awaitWaiting(List.of(this));
             return this;
         }
 

@@ -89,7 +89,7 @@ class SingleFlightTest {
         LiveProvider provider = rig.provider(source);
 
         List<Running<Token>> callers = Rig.start(500, provider::get);
-        callers.forEach(Running::awaitWaiting);
+        Rig.awaitWaiting(callers);
         source.release();
 
         for (Running<Token> caller : callers) {
@@ -107,7 +107,7 @@ class SingleFlightTest {
         LiveProvider provider = rig.provider(source);
 
         List<Running<Token>> callers = Rig.start(500, provider::get);
-        callers.forEach(Running::awaitWaiting);
+        Rig.awaitWaiting(callers);
         source.release();
 
         for (Running<Token> caller : callers) {
@@ -127,7 +127,7 @@ class SingleFlightTest {
         LiveProvider provider = rig.provider(source);
 
         List<Running<Throwable>> callers = Rig.start(2, () -> Assertions.catchThrowable(provider::get));
-        callers.forEach(Running::awaitWaiting);
+        Rig.awaitWaiting(callers);
         source.release();
 
         assertThat(callers.get(0).get()).isNotSameAs(callers.get(1).get());
@@ -140,7 +140,7 @@ class SingleFlightTest {
         source.has("token-2").hold();
 
         List<Running<Boolean>> callers = Rig.start(500, () -> provider.invalidate(rejected));
-        callers.forEach(Running::awaitWaiting);
+        Rig.awaitWaiting(callers);
         source.release();
 
         for (Running<Boolean> caller : callers) {
@@ -157,7 +157,7 @@ class SingleFlightTest {
         Running<Token> first = Rig.start(provider::get).awaitWaiting();
 
         List<Running<Token>> callers = Rig.start(50, provider::refresh);
-        callers.forEach(Running::awaitWaiting);
+        Rig.awaitWaiting(callers);
         source.has("token-2");
         source.release();
 
