@@ -20,13 +20,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Reads the {@code agent} map of a configuration. The keys of one token are {@link TokenOptions}'. */
 final class AgentSettings {
-    private static final Pattern TOKEN_NAME = Pattern.compile("[A-Za-z_][A-Za-z0-9_.-]*");
     private static final Map<String, String> LATER = Map.ofEntries(
             TokenOptions.later("http"),
             TokenOptions.later("poll"),
@@ -114,10 +112,8 @@ final class AgentSettings {
             map.note("must be a map of names and tokens");
         }
         for (String tokenName : map.keys()) {
-            if (!TOKEN_NAME.matcher(tokenName).matches()) {
-                map.refuse(Map.of(
-                        tokenName,
-                        "a token's name is letters, digits, '_', '.' and '-', and begins with a letter or '_'"));
+            if (!TokenPlan.NAME.matcher(tokenName).matches()) {
+                map.refuse(Map.of(tokenName, TokenPlan.NAME_RULE));
             } else if (tokens.stream().anyMatch(plan -> plan.name().equals(tokenName))) {
                 map.refuse(Map.of(tokenName, "there is a token '" + tokenName + "' already"));
             } else {

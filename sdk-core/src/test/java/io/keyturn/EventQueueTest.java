@@ -2,6 +2,8 @@ package io.keyturn;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
 import io.keyturn.event.TokenEvent;
 import io.keyturn.event.TokenEvent.Overridden;
 import io.keyturn.event.TokenEvent.RefreshFailed;
@@ -12,6 +14,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -21,6 +24,7 @@ import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.slf4j.LoggerFactory;
 
 @Timeout(60)
 class EventQueueTest {
@@ -130,6 +134,29 @@ class EventQueueTest {
                         "INFO Resolved[at=2026-11-24T12:00:00Z, token=t, fingerprint=3f9a1c2b44d0, generation=1, source=a test]",
                         "WARN RefreshFailed[at=2026-11-24T12:00:00Z, token=t, reason=ABSENT, message=no token 't']",
                         "DEBUG Overridden[at=2026-11-24T12:00:00Z, token=t, url=https://api.example.com/, field=header X-Api-Key]");
+    }
+
+    @Test
+    void onEvent_nobodyListensAndNothingIsLogged_needsNoThread() {
+        Logger logger = (Logger) LoggerFactory.getLogger(TokenAgent.class);
+        Set<Thread> before = Thread.getAllStackTraces().keySet();
+        logger.setLevel(Level.OFF);
+        try (EventQueue queue = new EventQueue(List.of())) {
+            queue.onEvent(event(1));
+            assertThat(Thread.getAllStackTraces().keySet())
+                    .filteredOn(thread -> !before.contains(thread))
+                    .noneMatch(thread -> thread.getName().equals("keyturn-listeners"));
+        } finally {
+            logger.setLevel(null);
+        }
+    }
+
+    @Test
+    void onEvent_nobodyListens_isStillLogged() {
+        try (EventQueue queue = new EventQueue(List.of())) {
+            queue.onEvent(event(1));
+        }
+        assertThat(logs.lines()).singleElement().asString().startsWith("INFO Resolved[");
     }
 
     @Test

@@ -341,6 +341,7 @@ class TokenAgentStartTest {
                 .isInstanceOf(TokenUnavailableException.class);
 
         Awaitility.await()
+                .atMost(Duration.ofSeconds(20))
                 .untilAsserted(() -> assertThat(Thread.getAllStackTraces().keySet())
                         .filteredOn(thread -> thread.getName().startsWith("keyturn-") && !before.contains(thread))
                         .isEmpty());

@@ -15,6 +15,7 @@ import io.keyturn.event.TokenEvent;
 import io.keyturn.event.TokenEvent.Resolved;
 import io.keyturn.event.TokenEvent.Swapped;
 import io.keyturn.http.TokenUse;
+import io.keyturn.policy.TokenDeniedException;
 import io.keyturn.provider.TokenProvider;
 import io.keyturn.provider.TokenUnavailableException;
 import io.keyturn.source.PushedSource;
@@ -311,7 +312,9 @@ class TokenAgentTest {
             agent.close();
 
             assertThatThrownBy(provider::get).hasMessageContaining("agent closed");
-            assertThatThrownBy(() -> call(client, server.url("/"))).hasMessageContaining("agent closed");
+            assertThatThrownBy(() -> call(client, server.url("/")))
+                    .isInstanceOf(TokenDeniedException.class)
+                    .hasMessage("agent closed");
             assertThat(server.seen()).isEmpty();
             CheckReport report = agent.check();
             assertThat(report.exitCode()).isEqualTo(1);
@@ -374,6 +377,7 @@ class TokenAgentTest {
 
     private static void awaitNoThread() {
         Awaitility.await()
+                .atMost(Duration.ofSeconds(20))
                 .untilAsserted(() -> assertThat(Thread.getAllStackTraces().keySet())
                         .filteredOn(thread -> thread.getName().startsWith("keyturn-"))
                         .isEmpty());

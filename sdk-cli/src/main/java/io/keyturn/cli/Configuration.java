@@ -69,12 +69,13 @@ final class Configuration {
         } else if (file.equals("-")) {
             builder = YamlConfig.parse(text(shell.in()), STANDARD_INPUT);
         } else {
-            builder = YamlConfig.load(path(file, asked.config() == null && shell.variable("KEYTURN_CONFIG") == null));
+            builder = YamlConfig.load(
+                    path(file, asked.config() == null && shell.variable("KEYTURN_CONFIG") == null, shell));
         }
         return builder.environment(shell.variables());
     }
 
-    private static Path path(String file, boolean isDefault) {
+    private static Path path(String file, boolean isDefault, Shell shell) {
         Path path;
         try {
             path = Path.of(file);
@@ -86,8 +87,8 @@ final class Configuration {
                     file,
                     Reason.ABSENT,
                     "the file does not exist",
-                    "name the configuration, or set KEYTURN_CONFIG; without one:"
-                            + " keyturn check --env VARIABLE --endpoint URL --request 'GET /…'");
+                    "name the configuration, set KEYTURN_CONFIG, or do without a file: " + shell.command()
+                            + " check --env VARIABLE --endpoint URL --request 'GET /…'");
         }
         return path;
     }

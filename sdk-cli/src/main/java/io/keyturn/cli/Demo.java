@@ -144,15 +144,8 @@ final class Demo {
                   endpoint: https://api.example.com
                   check: GET /v1/me
                 """);
-        show("and then", "export AGENT_API_TOKEN=...", self() + " check agent.yaml");
+        show("and then", "export AGENT_API_TOKEN=...", shell.command() + " check agent.yaml");
         return HealthCheck.OK;
-    }
-
-    /** How this was started, for the next command to be copied. */
-    private static String self() {
-        String command = System.getProperty("sun.java.command", "");
-        int jar = command.indexOf(".jar ");
-        return jar < 0 ? "keyturn" : "java -jar " + command.substring(0, jar + 4);
     }
 
     // --- how it is shown ---

@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLContext;
 import okhttp3.OkHttpClient;
 import okhttp3.tls.HandshakeCertificates;
@@ -27,6 +28,7 @@ final class DemoServers implements AutoCloseable {
     private final String token;
     private final HeldCertificate certificate = new HeldCertificate.Builder()
             .commonName("keyturn demo")
+            .duration(90, TimeUnit.DAYS)
             .addSubjectAlternativeName("127.0.0.1")
             .build();
     private final ExecutorService threads = Executors.newCachedThreadPool(DemoServers::daemon);

@@ -47,7 +47,7 @@ final class Grammar {
             return null;
         }
         if (!parsed.hasSubcommand()) {
-            throw new UsageException("which command? " + String.join(", ", COMMANDS), "keyturn --help");
+            throw new UsageException("which command? " + String.join(", ", COMMANDS), "--help");
         }
         return asked(command);
     }
@@ -58,7 +58,7 @@ final class Grammar {
             return new CommandLine(root(args)).setExpandAtFiles(false).parseArgs(args);
         } catch (ParameterException e) {
             CommandSpec at = e.getCommandLine().getCommandSpec();
-            throw new UsageException(message(e, at), at.qualifiedName() + " --help");
+            throw new UsageException(message(e, at), (at.parent() == null ? "" : at.name() + " ") + "--help");
         }
     }
 
@@ -132,9 +132,9 @@ final class Grammar {
         check.addOption(option("--token", "NAME", "Only the token of this name."));
         check.addOption(flag("--strict", "A warning is a failure."));
         check.addOption(option("--timeout", "TIME", "The time for the whole run; 10s unless it is said."));
-        check.addOption(option("--env", "VARIABLE", "In place of a file: the variable that holds the token, with"));
-        check.addOption(option("--endpoint", "URL", "  where the token may go,"));
-        check.addOption(option("--request", "REQUEST", "  and what proves it, such as 'GET /v1/me'."));
+        check.addOption(option("--env", "VARIABLE", "In place of a file: the variable that holds the token."));
+        check.addOption(option("--endpoint", "URL", "With --env: where the token may go."));
+        check.addOption(option("--request", "REQUEST", "With --env: what proves it, such as 'GET /v1/me'."));
         check.usageMessage().exitCodeListHeading("Exit codes:%n").exitCodeList(exitCodes());
         return check;
     }
@@ -154,14 +154,14 @@ final class Grammar {
                         .arity("0..1")
                         .type(String.class)
                         .paramLabel("CONFIG")
-                        .description("The file; - is standard input. By default $KEYTURN_CONFIG, then ./agent.yaml.")
+                        .description("The file, or - for standard input. Default: $KEYTURN_CONFIG, then agent.yaml.")
                         .build())
                 .addOption(flag("--json", "Prints one JSON document."));
     }
 
     private static CommandSpec command(String name, String does) {
         CommandSpec command = CommandSpec.create().name(name);
-        command.usageMessage().description(does);
+        command.usageMessage().description(does).sortOptions(false).width(100);
         return command.addOption(OptionSpec.builder("-h", "--help")
                 .arity("0")
                 .type(boolean.class)
@@ -208,10 +208,10 @@ final class Grammar {
         String endpoint = command.matchedOptionValue("--endpoint", null);
         String request = command.matchedOptionValue("--request", null);
         if (variable != null && config != null) {
-            throw new UsageException("CONFIG or --env: the token is described by one of them", "keyturn check --help");
+            throw new UsageException("CONFIG or --env: the token is described by one of them", "check --help");
         }
         if (variable == null && (endpoint != null || request != null)) {
-            throw new UsageException("--endpoint and --request need --env", "keyturn check --help");
+            throw new UsageException("--endpoint and --request need --env", "check --help");
         }
         return variable == null ? null : new Direct(variable, endpoint, request);
     }
@@ -225,7 +225,7 @@ final class Grammar {
         Settings.Entry written = new Settings.Entry("--timeout", at, Settings.text(at, references -> text));
         Duration limit = Settings.map(at, List.of(written)).duration("--timeout", Duration.ZERO);
         if (limit.isZero()) {
-            throw new UsageException("--timeout must be a duration such as 500ms, 10s or 2m", "keyturn check --help");
+            throw new UsageException("--timeout must be a duration such as 500ms, 10s or 2m", "check --help");
         }
         return limit;
     }

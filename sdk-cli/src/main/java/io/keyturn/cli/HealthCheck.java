@@ -52,7 +52,7 @@ public final class HealthCheck {
             InputStream in,
             PrintStream out,
             PrintStream err) {
-        return run(args, new Shell(variables, in, out, err, false, false));
+        return run(args, new Shell("keyturn", variables, in, out, err, false, false));
     }
 
     static int run(String[] args, Shell shell) {
@@ -72,7 +72,7 @@ public final class HealthCheck {
 
     private static int refused(UsageException e, String[] args, Shell shell) {
         shell.err().println("keyturn: " + e.getMessage());
-        shell.err().println("See: " + e.help());
+        shell.err().println("See: " + shell.command() + " " + e.help());
         document(args, shell, e.getMessage());
         return USAGE;
     }

@@ -60,7 +60,7 @@ final class Look {
             // Which names there are is at the end; what was given instead may be a token's value, and is not repeated.
             String message = String.valueOf(e.getMessage());
             String known = message.substring(message.lastIndexOf(':') + 1).strip();
-            throw new UsageException("--token takes the name of a token: " + known, "keyturn explain");
+            throw new UsageException("--token takes the name of a token: " + known, "explain");
         }
     }
 

@@ -15,10 +15,12 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a command has around it.
  *
+ * @param command what a person types to start it
  * @param colour whether a person looks at {@code out}, and wants colours
  * @param progress whether a person looks at {@code err}
  */
 record Shell(
+        String command,
         Function<String, @Nullable String> variables,
         InputStream in,
         PrintStream out,
@@ -29,6 +31,7 @@ record Shell(
     static Shell ofProcess() {
         Function<String, @Nullable String> variables = System::getenv;
         return new Shell(
+                command(System.getProperty("sun.java.command", "")),
                 variables,
                 System.in,
                 stream(FileDescriptor.out),
@@ -44,6 +47,12 @@ record Shell(
 
     private static boolean isDumb(Function<String, @Nullable String> variables) {
         return "dumb".equals(variables.apply("TERM"));
+    }
+
+    /** For the next command to be copied: the class or jar that was started is where a JVM's own command begins. */
+    static String command(String started) {
+        int jar = started.indexOf(".jar ");
+        return jar < 0 ? "keyturn" : "java -jar " + started.substring(0, jar + 4);
     }
 
     private static PrintStream stream(FileDescriptor descriptor) {

@@ -9,7 +9,7 @@ final class UsageException extends RuntimeException {
     /**
      * A command line that cannot be meant.
      *
-     * @param help the command that tells what can
+     * @param help the arguments that tell what can
      */
     UsageException(String message, String help) {
         super(message);

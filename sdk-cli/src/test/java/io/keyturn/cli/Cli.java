@@ -78,6 +78,7 @@ final class Cli {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         ByteArrayOutputStream err = new ByteArrayOutputStream();
         Shell shell = new Shell(
+                "keyturn",
                 variables::get,
                 in,
                 new PrintStream(out, false, UTF_8),

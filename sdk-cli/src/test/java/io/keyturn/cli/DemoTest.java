@@ -32,7 +32,14 @@ class DemoTest {
     private int demo(String token, String wrongToken) {
         PrintStream stream = new PrintStream(out, true, UTF_8);
         int exit = new Demo(
-                        new Shell(name -> null, InputStream.nullInputStream(), stream, stream, false, false),
+                        new Shell(
+                                "java -jar k.jar",
+                                name -> null,
+                                InputStream.nullInputStream(),
+                                stream,
+                                stream,
+                                false,
+                                false),
                         token,
                         wrongToken)
                 .run();
@@ -70,7 +77,7 @@ class DemoTest {
                 .containsPattern("the stranger +got only .*Host, .*")
                 .contains("All of it as promised")
                 .contains("export AGENT_API_TOKEN=")
-                .endsWith(" check agent.yaml\n")
+                .endsWith("\n     java -jar k.jar check agent.yaml\n")
                 .doesNotContain("not as promised");
         assertThat(folders()).containsExactlyElementsOf(before);
     }

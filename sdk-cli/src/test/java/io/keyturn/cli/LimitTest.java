@@ -18,8 +18,11 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The time for the whole run. Each of these would hang for long without it; how long they take is not looked at. */
-@Timeout(60)
+/**
+ * The time for the whole run. Each of these would hang without it for much longer than the test may take, which is less
+ * than the default.
+ */
+@Timeout(9)
 class LimitTest {
     @RegisterExtension
     final Canary canary = new Canary();

@@ -113,6 +113,17 @@ class TerminalTest {
     }
 
     @ParameterizedTest
+    @CsvSource({
+        "sdk-cli/target/keyturn.jar demo, java -jar sdk-cli/target/keyturn.jar",
+        "/my files/k.jar check a.jar, java -jar /my files/k.jar",
+        "io.keyturn.cli.HealthCheck check, keyturn",
+        "'', keyturn"
+    })
+    void command_isWhatWasStarted(String started, String command) {
+        assertThat(Shell.command(started)).isEqualTo(command);
+    }
+
+    @ParameterizedTest
     @CsvSource({"xterm, '', true", "xterm, 1, false", "xterm, 0, false", "dumb, '', false", "'', '', true"})
     void colour_variables_areHeard(String term, String noColour, boolean wanted) {
         assertThat(Shell.wantsColour(name -> name.equals("TERM") ? term : name.equals("NO_COLOR") ? noColour : null))

@@ -176,7 +176,7 @@ class UsageTest {
 
     @Test
     void plainly_optionless_isWhatPicocliReads() {
-        Shell shell = new Shell(name -> null, System.in, System.out, System.err, false, false);
+        Shell shell = new Shell("keyturn", name -> null, System.in, System.out, System.err, false, false);
         for (String command : new String[] {"check", "validate", "explain"}) {
             for (String[] args :
                     new String[][] {{command}, {command, "a.yaml"}, {command, "-"}, {command, ""}, {command, "@a"}}) {

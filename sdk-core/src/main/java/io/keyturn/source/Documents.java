@@ -6,6 +6,9 @@ import java.time.Instant;
 
 /** Token documents as sources make them: each says where it came from, and so does what is wrong with it. */
 final class Documents {
+    /** What a person should know of a token from a variable: a process sees its environment as it was at its start. */
+    static final String ONLY_AT_RESTART = " (changes only at restart)";
+
     private Documents() {}
 
     static TokenDocument ofText(String text, String origin) throws SourceException {

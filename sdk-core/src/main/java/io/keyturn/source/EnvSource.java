@@ -9,7 +9,9 @@ record EnvSource(String variable, SourceContext context) implements TokenSource 
     @Override
     public Optional<TokenDocument> fetch() throws SourceException {
         String text = context.variables().apply(variable);
-        return text == null || text.isEmpty() ? Optional.empty() : Optional.of(Documents.ofText(text, describe()));
+        return text == null || text.isEmpty()
+                ? Optional.empty()
+                : Optional.of(Documents.ofText(text, describe()).withOrigin(describe() + Documents.ONLY_AT_RESTART));
     }
 
     @Override

@@ -54,7 +54,11 @@ record TemplateSource(Settings value, String describe, boolean live) implements 
                     failure.get().message(),
                     failure.get().fix());
         }
-        return text.isEmpty() ? Optional.empty() : Optional.of(Documents.ofText(text, describe));
+        if (text.isEmpty()) {
+            return Optional.empty();
+        }
+        String origin = live ? describe : describe + Documents.ONLY_AT_RESTART;
+        return Optional.of(Documents.ofText(text, describe).withOrigin(origin));
     }
 
     @Override

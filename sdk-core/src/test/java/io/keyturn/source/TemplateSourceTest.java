@@ -83,7 +83,7 @@ class TemplateSourceTest {
         TokenDocument document = source.fetch().orElseThrow();
 
         assertThat(document.value().reveal()).isEqualTo(canary.token());
-        assertThat(document.origin()).contains("environment variable AGENT_API_TOKEN");
+        assertThat(document.origin()).contains("environment variable AGENT_API_TOKEN (changes only at restart)");
         assertThat(wrong).isEmpty();
         canary.saw("source", source).saw("document", document);
     }

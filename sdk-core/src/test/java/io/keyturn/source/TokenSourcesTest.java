@@ -64,7 +64,7 @@ class TokenSourcesTest {
         TokenDocument document = source.fetch().orElseThrow();
 
         assertThat(document.value().reveal()).isEqualTo(canary.token());
-        assertThat(document.origin()).contains("environment variable AGENT_API_TOKEN");
+        assertThat(document.origin()).contains("environment variable AGENT_API_TOKEN (changes only at restart)");
         assertThat(source.describe()).isEqualTo("environment variable AGENT_API_TOKEN");
         assertThat(source.sources()).containsExactly(source);
         canary.saw("source", source).saw("document", document);
@@ -195,7 +195,7 @@ class TokenSourcesTest {
         TokenDocument document = source.fetch().orElseThrow();
 
         assertThat(document.value().reveal()).isEqualTo("third");
-        assertThat(document.origin()).contains("environment variable C");
+        assertThat(document.origin()).contains("environment variable C (changes only at restart)");
     }
 
     @Test
