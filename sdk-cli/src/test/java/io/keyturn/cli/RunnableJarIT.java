@@ -124,6 +124,23 @@ class RunnableJarIT {
         assertThat(ended.err()).isEmpty();
     }
 
+    /** What a check takes beyond its requests is mostly the loading of classes; see {@link OneRequest}. */
+    @Test
+    void check_aFileAndNoOption_loadsNothingThatItDoesNotNeed() throws Exception {
+        Cli.write(folder, "agent.yaml", proving());
+        Path log = notes.resolve("loaded");
+
+        Ended ended =
+                start(List.of(JAVA, "-Xlog:class+load:file=" + log, "-jar", jar.toString(), "check", "agent.yaml"));
+
+        assertThat(ended.exit()).as(ended.out() + ended.err()).isZero();
+        assertThat(Files.readString(log))
+                .contains(" io.keyturn.cli.Look ", " okhttp3.OkHttpClient ")
+                .doesNotContain(" picocli.", " com.fasterxml.jackson.", " com.sun.net.httpserver.", " okhttp3.tls.")
+                .as("a record compared by the methods that it has by itself")
+                .doesNotContain(" java.lang.runtime.ObjectMethods ");
+    }
+
     @Test
     void check_localeWithoutCharacters_isUtf8() throws Exception {
         variables.put("LC_ALL", "C");

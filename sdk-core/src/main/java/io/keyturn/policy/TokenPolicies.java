@@ -91,7 +91,7 @@ public final class TokenPolicies {
                         "lifetime is not known",
                         "set issued_at and expires_at");
             } else if (Duration.between(issued.get(), end.get()).compareTo(most) > 0) {
-                throw denied(Reason.LIFETIME, token, "lives longer than " + most);
+                throw denied(Reason.LIFETIME, token, "lives longer than " + written(most));
             }
         });
     }
@@ -103,6 +103,15 @@ public final class TokenPolicies {
                 throw denied(Reason.LEAKED, token, "is on the list of leaked tokens");
             }
         });
+    }
+
+    /** As the configuration writes it: {@code 90d}, not {@code PT2160H}. */
+    private static String written(Duration time) {
+        long seconds = time.toSeconds();
+        if (seconds % 3600 != 0) {
+            return seconds % 60 == 0 ? seconds / 60 + "m" : seconds + "s";
+        }
+        return seconds % 86_400 == 0 ? seconds / 86_400 + "d" : seconds / 3600 + "h";
     }
 
     private static Optional<String> first(Set<String> scopes, Predicate<String> test) {

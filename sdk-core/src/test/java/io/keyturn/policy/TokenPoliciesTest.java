@@ -1,5 +1,9 @@
 package io.keyturn.policy;
 
+import static java.time.temporal.ChronoUnit.DAYS;
+import static java.time.temporal.ChronoUnit.HOURS;
+import static java.time.temporal.ChronoUnit.MINUTES;
+import static java.time.temporal.ChronoUnit.SECONDS;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -11,10 +15,13 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import okhttp3.HttpUrl;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class TokenPoliciesTest {
     private static final String VALUE = "ktn_policies_7Qm2Xv9LrT4w";
@@ -74,7 +81,20 @@ class TokenPoliciesTest {
     void maxLifetime_atMost_isAdmittedAndLongerIsDenied() {
         TokenPolicy policy = TokenPolicies.maxLifetime(Duration.ofHours(1), false);
         assertThatCode(() -> policy.admit(living(Duration.ofHours(1)))).doesNotThrowAnyException();
-        assertDenied(() -> policy.admit(living(Duration.ofSeconds(3601))), Reason.LIFETIME, "lives longer than");
+        assertDenied(() -> policy.admit(living(Duration.ofSeconds(3601))), Reason.LIFETIME, "lives longer than 1h");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"90, d, 90d", "36, h, 36h", "90, m, 90m", "45, s, 45s"})
+    void maxLifetime_denied_saysTheLimitAsAConfigurationWritesIt(long number, String unit, String written) {
+        Duration most = Duration.of(
+                number,
+                Map.of("d", DAYS, "h", HOURS, "m", MINUTES, "s", SECONDS).get(unit));
+
+        assertDenied(
+                () -> TokenPolicies.maxLifetime(most, false).admit(living(most.plusSeconds(1))),
+                Reason.LIFETIME,
+                "lives longer than " + written);
     }
 
     @Test
