@@ -188,6 +188,21 @@ class RunnableJarIT {
     }
 
     @Test
+    void nobody_fileThatMayNotBeRead_isTold() throws Exception {
+        assumeTrue(isRoot(), "only root may become another user");
+        Path config = Cli.write(folder, "agent.yaml", proving());
+        Files.setPosixFilePermissions(config, PosixFilePermissions.fromString("rw-------"));
+        jar = Files.copy(JAR, folder.resolve("keyturn.jar"), StandardCopyOption.REPLACE_EXISTING);
+        Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("r-xr-xr-x"));
+        before.addAll(List.of("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"));
+
+        Ended check = run("check", "agent.yaml");
+
+        assertThat(check.exit()).as(check.out() + check.err()).isEqualTo(2);
+        assertThat(check.out()).contains("agent.yaml: the file cannot be read: permission denied");
+    }
+
+    @Test
     void readOnlyFileSystem_checkAndDemo() throws Exception {
         Cli.write(folder, "agent.yaml", proving());
         // Its own view of the system, in which nothing on disk can be written.

@@ -74,7 +74,7 @@ class YamlConfigTest {
     void load_fileThatMayNotBeRead_isTold() throws IOException {
         Path file = Files.writeString(folder.resolve("agent.yaml"), SEED);
         assertThat(file.toFile().setReadable(false)).isTrue();
-        assumeFalse(Files.isReadable(file), "root reads everything");
+        assumeFalse(Files.isReadable(file), "root reads everything; RunnableJarIT becomes another user for this");
 
         assertThat(refusal(file))
                 .hasMessage(file + ": the file cannot be read: permission denied")
