@@ -8,5 +8,8 @@
  *
  * <p>The first column of numbers is nanoseconds a call; the rows {@code gc.alloc.rate.norm} are bytes a call. One of them
  * alone: {@code … benchmarks.jar Placeholders -prof gc}.
+ *
+ * <p>What the command {@code keyturn check} takes as a whole process is compared with {@code io.keyturn.cli.OneRequest}, in
+ * the tests of sdk-cli, which says how.
  */
 package io.keyturn.benchmarks;
