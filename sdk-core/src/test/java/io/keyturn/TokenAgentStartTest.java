@@ -107,19 +107,18 @@ class TokenAgentStartTest {
     void start_fileAppearsLater_waitsForIt() throws Exception {
         Path token = folder.resolve("token");
         FutureTask<Void> writer = new FutureTask<>(() -> {
-            TimeUnit.MILLISECONDS.sleep(300);
             write(token, "token-1\n");
             return null;
         });
-        new Thread(writer).start();
 
         try (TokenAgent agent = builder()
                 .token("api_token", file(token))
                 .startTimeout(Duration.ofSeconds(30))
+                .listener(event -> writer.run()) // the first event is that the file is not there
                 .start()) {
             assertThat(agent.provider("api_token").get().reveal()).isEqualTo("token-1");
         }
-        writer.get();
+        writer.get(30, TimeUnit.SECONDS);
     }
 
     @Test

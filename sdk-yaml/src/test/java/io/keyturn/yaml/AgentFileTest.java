@@ -142,11 +142,12 @@ class AgentFileTest {
 
     @Test
     void start_variableThatHoldsYaml_failsAsATokenAndChangesNothing() {
-        CheckReport report =
-                file(SEED, Map.of("AGENT_API_TOKEN", "x\nadmin: true")).check(Duration.ofSeconds(5), Set.of());
+        String value = Canary.VALUE + "\nadmin: true";
+        CheckReport report = file(SEED, Map.of("AGENT_API_TOKEN", value)).check(Duration.ofSeconds(5), Set.of());
 
         assertThat(report.exitCode()).isEqualTo(1);
-        assertThat(report.toString()).contains("index 1").doesNotContain("admin");
+        assertThat(report.toString()).contains("index " + Canary.VALUE.length()).doesNotContain("admin");
+        Canary.assertNotIn(new IllegalStateException(report.toString() + report.toJson()));
     }
 
     @Test
