@@ -7,7 +7,7 @@
 #   it/nginx.sh stop
 #
 # Heard: NGINX_BIN (default: nginx from the PATH or /usr/sbin), KEYTURN_IT_DIR (default: it/work), KEYTURN_IT_PORT (default
-# 18443; it and the four above it are used), KEYTURN_IT_TOKENS (default: two made-up ones, separated by a blank).
+# 18443; it and the six above it are used), KEYTURN_IT_TOKENS (default: two made-up ones, separated by a blank).
 # Needs openssl, and keytool of a JDK. Runs as any user.
 set -euo pipefail
 
@@ -78,6 +78,7 @@ configuration() {
     sed -e "s|@DIR@|$dir|g" -e "s|@USER@|$user|" \
         -e "s|@API@|$port|g" -e "s|@REDIRECT@|$((port + 1))|g" -e "s|@STRANGER@|$((port + 2))|g" \
         -e "s|@FORBIDDEN@|$((port + 3))|g" -e "s|@PLAIN@|$((port + 4))|g" \
+        -e "s|@HOTSWAP@|$((port + 5))|g" -e "s|@JUDGE@|$((port + 6))|g" \
         "$here/nginx.conf.template" >"$dir/nginx.conf"
 }
 
@@ -102,6 +103,8 @@ export NGINX_URL='https://127.0.0.1:$port'
 export NGINX_REDIRECT_URL='https://127.0.0.1:$((port + 1))'
 export NGINX_STRANGER_URL='https://localhost:$((port + 2))'
 export NGINX_FORBIDDEN_URL='https://127.0.0.1:$((port + 3))'
+export NGINX_HOTSWAP_URL='https://127.0.0.1:$((port + 5))'
+export NGINX_AUTH_PORT='$((port + 6))'
 export NGINX_TOKEN_A='$1'
 export NGINX_TOKEN_B='${2:-$1}'
 EOF

@@ -1,5 +1,7 @@
-/** {@code keyturn}: the check, the validation and the explanation of a configuration from a shell, and a demo. */
+/** {@code keyturn}: the check, the validation and the explanation of a configuration from a shell, what a
+ * running agent does and says of itself, and a demo. */
 module io.keyturn.cli {
+    requires com.fasterxml.jackson.core;
     requires info.picocli;
     requires io.keyturn.yaml;
     requires jdk.httpserver;

@@ -2,6 +2,7 @@
 module io.keyturn.core {
     requires transitive okhttp3;
     requires com.fasterxml.jackson.core;
+    requires com.github.benmanes.caffeine;
     requires org.slf4j;
     requires static transitive org.jspecify;
 

@@ -11,6 +11,7 @@ import io.keyturn.config.Settings;
 import io.keyturn.event.TokenListener;
 import io.keyturn.policy.Endpoint;
 import io.keyturn.provider.TokenUnavailableException;
+import io.keyturn.source.FileWatcher;
 import io.keyturn.source.SourceContext;
 import io.keyturn.source.TokenSource;
 import io.keyturn.token.Reason;
@@ -21,6 +22,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import okhttp3.OkHttpClient;
@@ -40,6 +42,8 @@ final class AgentPlan {
     @Nullable
     Settings settings;
 
+    Reloading.@Nullable Origin origin;
+
     @Nullable
     String name;
 
@@ -49,17 +53,17 @@ final class AgentPlan {
     @Nullable
     Secret fingerprintKey;
 
+    @Nullable
+    Path statusFile;
+
+    @Nullable
+    Path readyFile;
+
+    /** Whether the agent leaves no trace. */
+    private boolean onlyLooks;
+
     private @Nullable Duration startTimeout;
     private final List<TokenPlan> ownTokens = new ArrayList<>();
-
-    /** All that was configured, by the program and by its settings. */
-    private record Everything(
-            String name,
-            List<TokenPlan> tokens,
-            @Nullable Secret fingerprintKey,
-            Duration startTimeout,
-            List<Problem> problems,
-            List<Need> needs) {}
 
     void token(String tokenName, TokenSource source, Consumer<TokenOptions> configure) {
         Location at = Location.of("tokens." + tokenName);
@@ -68,7 +72,7 @@ final class AgentPlan {
         }
         TokenOptions options = new TokenOptions();
         configure.accept(options);
-        ownTokens.add(new TokenPlan(tokenName, at, source, options));
+        ownTokens.add(new TokenPlan(tokenName, null, source, options, false));
     }
 
     void startTimeout(Duration timeout) {
@@ -81,15 +85,11 @@ final class AgentPlan {
     // --- what is made of it ---
 
     OpenTokens start() throws TokenUnavailableException {
-        Everything all = read(true);
-        List<Problem> problems = new ArrayList<>(all.problems);
-        problems.addAll(unset(all.tokens));
-        if (!problems.isEmpty()) {
-            throw new ConfigException(inOrder(problems));
-        }
-        OpenTokens tokens = open(all);
+        AgentConfiguration all = read(settings, true);
+        ProbeFiles.clear(all.readyFile());
+        OpenTokens tokens = new OpenTokens(this, usable(all), true);
         try {
-            tokens.awaitRequired(all.startTimeout);
+            tokens.start();
             return tokens;
         } catch (TokenUnavailableException | RuntimeException e) {
             tokens.close();
@@ -97,27 +97,55 @@ final class AgentPlan {
         }
     }
 
+    /** Opens the tokens for somebody who watches them; none is waited for, and no file is written. */
+    OpenTokens watch() {
+        onlyLooks = true;
+        OpenTokens tokens = new OpenTokens(this, usable(read(settings, true)), true);
+        tokens.watch();
+        return tokens;
+    }
+
+    /** The same, unless something is wrong with it, or a variable is not set. */
+    private AgentConfiguration usable(AgentConfiguration all) {
+        List<Problem> problems = new ArrayList<>(all.problems());
+        problems.addAll(unset(all.tokens()));
+        if (!problems.isEmpty()) {
+            throw new ConfigException(inOrder(problems));
+        }
+        return all;
+    }
+
+    boolean onlyLooks() {
+        return onlyLooks;
+    }
+
     /** Opens the tokens for as long as it takes to look at them. */
     CheckReport look(Function<OpenTokens, CheckReport> look) {
-        Everything all = read(true);
-        if (!all.problems.isEmpty()) {
-            return new CheckReport(all.name, all.problems, List.of(), List.of(), false);
+        AgentConfiguration all = read(settings, true);
+        if (!all.problems().isEmpty()) {
+            return new CheckReport(all.name(), all.problems(), List.of(), List.of(), false);
         }
-        try (OpenTokens tokens = open(all)) {
+        try (OpenTokens tokens = new OpenTokens(this, all, false)) {
             return look.apply(tokens);
         }
     }
 
+    /** What these settings say now, with what the program has said; variables that nobody will set are a problem, too. */
+    AgentConfiguration read(Settings changed) {
+        AgentConfiguration all = read(changed, true);
+        return all.with(unset(all.tokens()));
+    }
+
     /** What is not set or not there is a need, wherever it stands, and no error. Nothing is opened. */
     CheckReport validate() {
-        Everything all = read(false);
-        List<Problem> problems = all.problems.stream()
+        AgentConfiguration all = read(settings, false);
+        List<Problem> problems = all.problems().stream()
                 .filter(problem -> problem.reason() != Reason.UNSET && problem.reason() != Reason.ABSENT)
                 .toList();
         List<TokenCheck> tokens = problems.isEmpty()
-                ? all.tokens.stream().map(AgentPlan::declared).toList()
+                ? all.tokens().stream().map(AgentPlan::declared).toList()
                 : List.of();
-        return new CheckReport(all.name, problems, tokens, all.needs, false);
+        return new CheckReport(all.name(), problems, tokens, all.needs(), false);
     }
 
     private static TokenCheck declared(TokenPlan token) {
@@ -125,41 +153,59 @@ final class AgentPlan {
                 token.name(), token.at(), token.options().endpoints());
     }
 
-    private OpenTokens open(Everything all) {
-        return new OpenTokens(all.name, all.tokens, all.fingerprintKey, clock, client, listeners);
+    SourceContext context(Set<String> allow, FileWatcher watcher) {
+        return new SourceContext(variables, clock, allow, watcher);
     }
 
-    private Everything read(boolean readFiles) {
+    private AgentConfiguration read(@Nullable Settings written, boolean readFiles) {
         List<TokenPlan> tokens = new ArrayList<>();
         List<Problem> problems = new ArrayList<>();
         List<Need> needs = List.of();
+        Set<Path> files = Set.of();
         String agent = name == null ? "agent" : name;
         Secret key = fingerprintKey;
         Duration timeout = startTimeout == null ? Duration.ofSeconds(10) : startTimeout;
-        if (settings != null) {
-            AgentSettings read = AgentSettings.read(settings, folder, variables, clock, readFiles);
+        Duration poll = Duration.ofSeconds(1);
+        Path statusPath = statusFile;
+        Path readyPath = readyFile;
+        if (written != null) {
+            AgentSettings read = AgentSettings.read(written, folder, variables, clock, readFiles);
             tokens.addAll(read.tokens());
             problems.addAll(read.problems());
             needs = read.needs();
+            files = read.files();
             agent = name == null ? read.name() : name;
             key = key == null ? read.fingerprintKey() : key;
             timeout = startTimeout == null ? read.startTimeout() : startTimeout;
+            poll = read.poll();
+            statusPath = statusPath == null ? read.statusFile() : statusPath;
+            readyPath = readyPath == null ? read.readyFile() : readyPath;
         }
-        ownTokens.forEach(own -> tokens.add(opened(own, problems)));
+        for (TokenPlan own : ownTokens) {
+            tokens.add(own);
+            addProblems(own, problems);
+        }
         addClashes(tokens, problems);
-        return new Everything(agent, tokens, key, timeout, inOrder(problems), needs);
+        return new AgentConfiguration(
+                agent,
+                tokens,
+                key,
+                timeout,
+                poll,
+                onlyLooks ? null : statusPath,
+                onlyLooks ? null : readyPath,
+                files,
+                inOrder(problems),
+                needs);
     }
 
-    /** A token of the program's with the agent's environment, and with its options judged as a whole. */
-    private TokenPlan opened(TokenPlan own, List<Problem> problems) {
-        TokenOptions options = own.options();
+    /** Judges the options of a token of the program's own as a whole. */
+    private static void addProblems(TokenPlan own, List<Problem> problems) {
         try {
-            options.complete();
+            own.options().complete();
         } catch (ConfigException e) {
             e.problems().forEach(problem -> problems.add(Problem.of(own.at(), problem.message())));
         }
-        SourceContext context = new SourceContext(variables, clock, options.allow());
-        return new TokenPlan(own.name(), own.at(), own.source().in(context), options);
     }
 
     /** Two tokens of one name, or for the same requests. */
@@ -186,9 +232,10 @@ final class AgentPlan {
     }
 
     /** Variables that required tokens would wait for in vain: they will not be set while this process lives. */
-    private static List<Problem> unset(List<TokenPlan> tokens) {
+    private List<Problem> unset(List<TokenPlan> tokens) {
         return tokens.stream()
                 .filter(token -> token.options().isRequired())
+                .map(token -> token.opened(context(token.options().allow(), FileWatcher.none())))
                 .flatMap(token -> token.unset().stream())
                 .toList();
     }

@@ -5,11 +5,13 @@ import io.keyturn.config.Need;
 import io.keyturn.config.Problem;
 import io.keyturn.config.References;
 import io.keyturn.config.Settings;
+import io.keyturn.source.FileWatcher;
 import io.keyturn.source.SourceContext;
 import io.keyturn.source.SourceException;
 import io.keyturn.source.TokenSource;
 import io.keyturn.source.TokenSources;
 import io.keyturn.token.Secret;
+import io.keyturn.token.TokenException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -19,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -27,13 +30,13 @@ import org.jspecify.annotations.Nullable;
 final class AgentSettings {
     private static final Map<String, String> LATER = Map.ofEntries(
             TokenOptions.later("http"),
-            TokenOptions.later("poll"),
             TokenOptions.later("state_dir"),
-            TokenOptions.later("status_file"),
-            TokenOptions.later("ready_file"),
             TokenOptions.later("audit"),
             TokenOptions.later("alerts"),
             TokenOptions.later("policy"));
+
+    private static final String PER_KEY_NEEDS_FILE =
+            "per_key needs a file with {key} in its path, such as /run/tenants/{key}/token";
 
     private final Settings root;
     private final Path folder;
@@ -43,7 +46,11 @@ final class AgentSettings {
     private final List<Path> fileRoots = new ArrayList<>();
     private final List<TokenPlan> tokens = new ArrayList<>();
     private String name = "agent";
+    private final Set<Path> files = ConcurrentHashMap.newKeySet();
     private Duration startTimeout = Duration.ofSeconds(10);
+    private Duration poll = Duration.ofSeconds(1);
+    private @Nullable Path statusFile;
+    private @Nullable Path readyFile;
     private @Nullable Secret fingerprintKey;
 
     private AgentSettings(
@@ -52,7 +59,7 @@ final class AgentSettings {
         this.variables = variables;
         this.clock = clock;
         this.folder = folder;
-        this.root = root.open(references(Set.of()));
+        this.root = root.open(noted(references(Set.of())));
     }
 
     /**
@@ -75,11 +82,27 @@ final class AgentSettings {
     }
 
     private SourceContext context(Set<String> allow) {
-        return new SourceContext(variables, clock, allow);
+        return new SourceContext(variables, clock, allow, FileWatcher.none());
     }
 
     private References references(Set<String> allow) {
         return context(allow).references(folder, fileRoots, readFiles);
+    }
+
+    /** The same references, of which it is written down which files they read: those are read again when they change. */
+    private References noted(References references) {
+        return new References() {
+            @Override
+            public @Nullable String variable(String variable) {
+                return references.variable(variable);
+            }
+
+            @Override
+            public @Nullable String file(String path) throws TokenException {
+                files.add(folder.toAbsolutePath().resolve(path).normalize());
+                return references.file(path);
+            }
+        };
     }
 
     private void agent(Settings agent) {
@@ -88,6 +111,8 @@ final class AgentSettings {
         agent.refuse(LATER);
         name = agent.text("name", name);
         startTimeout = agent.duration("start_timeout", startTimeout);
+        poll = agent.duration("poll", poll);
+        probeFiles(agent);
         fingerprintKey = agent.get("fingerprint_key").flatMap(this::credential).orElse(null);
         if (agent.has("api_token")) {
             // The keys of this token stand beside it; its source alone stands in it.
@@ -101,6 +126,22 @@ final class AgentSettings {
         if (!agent.has("api_token") && !agent.has("tokens")) {
             agent.note("has no token: 'api_token' or 'tokens' is needed");
         }
+    }
+
+    private void probeFiles(Settings agent) {
+        statusFile = agent.read("status_file", this::file).orElse(null);
+        readyFile = agent.read("ready_file", this::file).orElse(null);
+        if (readyFile != null && readyFile.equals(statusFile)) {
+            agent.get("ready_file").ifPresent(value -> value.note("must be another file than 'status_file'"));
+        }
+    }
+
+    private Path file(Settings value) {
+        Path file = path(value).toAbsolutePath().normalize();
+        if (file.getFileName() == null || file.equals(folder.toAbsolutePath().normalize())) {
+            throw value.wrong("must be the path of a file");
+        }
+        return file;
     }
 
     private static Map<String, String> misplaced(String why) {
@@ -129,9 +170,11 @@ final class AgentSettings {
         References references = references(read.allow());
         Optional<TokenSource> found = TokenSources.read(source.with(references), folder);
         read.read(options);
+        found.filter(one -> read.isPerKey() && one.forKey("x").equals(one))
+                .ifPresent(one -> options.get("per_key").orElse(options).note(PER_KEY_NEEDS_FILE));
         Location at = sourceAt(source);
-        tokens.add(new TokenPlan(
-                tokenName, at, found.orElseGet(TokenSources::pushed).in(context(read.allow())), read));
+        boolean inFile = source.isText() || source.has("value");
+        tokens.add(new TokenPlan(tokenName, at, found.orElseGet(TokenSources::pushed), read, inFile));
     }
 
     /** Where a person looks for the token: at the value itself where the source is one key. */
@@ -186,6 +229,25 @@ final class AgentSettings {
     @Nullable
     Secret fingerprintKey() {
         return fingerprintKey;
+    }
+
+    Duration poll() {
+        return poll;
+    }
+
+    @Nullable
+    Path statusFile() {
+        return statusFile;
+    }
+
+    @Nullable
+    Path readyFile() {
+        return readyFile;
+    }
+
+    /** The files from which a setting that is no token was filled in. */
+    Set<Path> files() {
+        return files;
     }
 
     List<TokenPlan> tokens() {

@@ -3,9 +3,11 @@ package io.keyturn;
 import io.keyturn.event.TokenEvent;
 import io.keyturn.event.TokenListener;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,9 +24,10 @@ final class EventQueue implements TokenListener, AutoCloseable {
     private final List<TokenListener> listeners;
     private final AtomicLong dropped = new AtomicLong();
     private final ThreadPoolExecutor thread;
+    private volatile TokenListener first = event -> {};
 
     EventQueue(List<TokenListener> listeners) {
-        this.listeners = List.copyOf(listeners);
+        this.listeners = new CopyOnWriteArrayList<>(listeners);
         this.thread = new ThreadPoolExecutor(
                 1,
                 1,
@@ -36,8 +39,28 @@ final class EventQueue implements TokenListener, AutoCloseable {
         thread.allowCoreThreadTimeOut(true);
     }
 
+    /**
+     * Tells this one at once, whatever the others do, on the thread on which something happens: it neither blocks nor throws.
+     */
+    void tellFirst(TokenListener listener) {
+        first = listener;
+    }
+
+    /** Tells one more listener from now on; closing what is answered ends that. */
+    AutoCloseable add(TokenListener listener) {
+        AtomicBoolean heard = new AtomicBoolean(true);
+        listeners.add(listener);
+        return () -> {
+            // Once: the same listener may have been added again.
+            if (heard.compareAndSet(true, false)) {
+                listeners.remove(listener);
+            }
+        };
+    }
+
     @Override
     public void onEvent(TokenEvent event) {
+        first.onEvent(event);
         if (listeners.isEmpty() && !log.isWarnEnabled()) {
             // Nobody would hear it, and a thread has its price where a command checks a token and ends.
             return;
@@ -63,7 +86,9 @@ final class EventQueue implements TokenListener, AutoCloseable {
     }
 
     private static void log(TokenEvent event) {
-        if (event instanceof TokenEvent.Resolved || event instanceof TokenEvent.Swapped) {
+        if (event instanceof TokenEvent.Resolved
+                || event instanceof TokenEvent.Swapped
+                || event instanceof TokenEvent.Reloaded) {
             log.info("{}", event);
         } else if (event instanceof TokenEvent.Overridden) {
             log.debug("{}", event);

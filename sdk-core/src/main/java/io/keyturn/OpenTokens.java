@@ -1,209 +1,352 @@
 package io.keyturn;
 
 import io.keyturn.check.CheckReport;
+import io.keyturn.check.CheckReport.TokenCheck;
 import io.keyturn.check.ConnectivityCheck;
 import io.keyturn.check.ConnectivityCheck.Subject;
 import io.keyturn.check.Probe;
-import io.keyturn.config.ConfigException;
-import io.keyturn.event.TokenListener;
+import io.keyturn.event.TokenEvent;
 import io.keyturn.http.Binding;
 import io.keyturn.http.EndpointBindings;
 import io.keyturn.policy.TokenDeniedException;
-import io.keyturn.policy.TokenPolicy;
-import io.keyturn.provider.LiveProvider;
-import io.keyturn.provider.ProviderContext;
+import io.keyturn.provider.KeyedProviders;
+import io.keyturn.provider.Providers;
+import io.keyturn.provider.StableProvider;
+import io.keyturn.provider.TokenProvider;
+import io.keyturn.provider.TokenStatus;
 import io.keyturn.provider.TokenUnavailableException;
+import io.keyturn.source.SourceContext;
 import io.keyturn.token.Reason;
-import io.keyturn.token.Secret;
-import io.keyturn.token.Token;
-import java.time.Clock;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
-import java.util.function.LongSupplier;
+import java.util.concurrent.ConcurrentHashMap;
 import okhttp3.OkHttpClient;
 import org.jspecify.annotations.Nullable;
 
-/** The tokens of an agent while it is open: their providers, where they go, and the threads that serve them. */
+/**
+ * The tokens of an agent while it is open: their providers, where they go, and the threads that serve them. What a
+ * configuration says is put in force as a whole, the first time as at every reload.
+ */
 final class OpenTokens implements AutoCloseable {
-    private static final int MOST_FETCHES = 4;
     private static final Duration EXPLAIN_LIMIT = Duration.ofSeconds(30);
 
-    private final String agent;
-    private final Clock clock;
-    private final @Nullable OkHttpClient client;
-    private final LongSupplier nanos = System::nanoTime;
-    private final EventQueue events;
-    private final ExecutorService fetches = fetchThreads();
-    private final Map<String, Subject> subjects = new LinkedHashMap<>();
+    private final AgentPlan plan;
+    private final AgentThreads threads;
+    private final boolean live;
+
+    /** What the agent was started with: some of it is in force for its whole life. */
+    private final AgentConfiguration started;
+
     private final EndpointBindings bindings;
+    private final Map<Handle, StableProvider> handles = new ConcurrentHashMap<>();
+    /** Tokens that were removed: should one come back, its versions are counted on. Used by the one who reloads. */
+    private final Map<String, OpenToken> removed = new HashMap<>();
+
+    private volatile Edition edition;
+    private volatile @Nullable String outdated;
+    private volatile AgentStatus.Phase phase = AgentStatus.Phase.STARTING;
+    private volatile boolean closed;
+    private final ProbeFiles probes;
+    private final AnonymousOnce anonymous = new AnonymousOnce();
+
+    /** What an application asked for. */
+    private record Handle(String name, @Nullable String key) {}
+
+    /** What is in force. */
+    private record Edition(AgentConfiguration configuration, Map<String, OpenToken> tokens) {}
 
     /**
      * Opens tokens; none is asked for yet.
      *
-     * @throws ConfigException if two of them have the same endpoint
+     * @param live whether they are kept fresh, or only looked at
      */
-    OpenTokens(
-            String agent,
-            List<TokenPlan> plans,
-            @Nullable Secret fingerprintKey,
-            Clock clock,
-            @Nullable OkHttpClient client,
-            List<TokenListener> listeners) {
-        this.agent = agent;
-        this.clock = clock;
-        this.client = client;
-        this.events = new EventQueue(listeners);
-        ProviderContext context = new ProviderContext(clock, nanos, fetches, events);
-        List<Binding> all = new ArrayList<>();
-        for (TokenPlan plan : plans) {
-            TokenPolicy policy = plan.options().policy();
-            LiveProvider provider = provider(plan, policy, fingerprintKey, context);
-            all.add(binding(plan, policy, provider));
-            subjects.put(plan.name(), subject(plan, provider));
+    OpenTokens(AgentPlan plan, AgentConfiguration configuration, boolean live) {
+        this.plan = plan;
+        this.live = live;
+        this.threads = new AgentThreads(plan.clock, configuration.poll(), plan.listeners);
+        this.bindings = new EndpointBindings(List.of(), threads.events(), plan.clock);
+        this.started = configuration;
+        Map<String, OpenToken> tokens = opened(configuration, Map.of());
+        this.edition = new Edition(configuration, tokens);
+        bindings.replace(bound(tokens));
+        this.probes = new ProbeFiles(
+                configuration.statusFile(), configuration.readyFile(), this::status, threads, ProbeFiles.BEAT);
+    }
+
+    private Map<String, OpenToken> opened(AgentConfiguration next, Map<String, OpenToken> before) {
+        Map<String, OpenToken> tokens = new LinkedHashMap<>();
+        Map<Set<String>, SourceContext> contexts = new HashMap<>();
+        for (TokenPlan written : next.tokens()) {
+            SourceContext context = contexts.computeIfAbsent(
+                    written.options().allow(), allow -> plan.context(allow, threads.watcher()));
+            TokenPlan token = opened(written, context);
+            OpenToken present = before.get(token.name());
+            tokens.put(
+                    token.name(),
+                    present != null && present.plan().isSame(token)
+                            ? present.at(token.place())
+                            : OpenToken.of(
+                                    token,
+                                    present == null ? removed.get(token.name()) : present,
+                                    started.fingerprintKey(),
+                                    plan.client,
+                                    threads));
         }
-        this.bindings = new EndpointBindings(all, events, clock);
-        providers().forEach(LiveProvider::open);
+        return tokens;
     }
 
-    private static ExecutorService fetchThreads() {
-        ThreadPoolExecutor threads = new ThreadPoolExecutor(
-                MOST_FETCHES,
-                MOST_FETCHES,
-                10,
-                TimeUnit.SECONDS,
-                new LinkedBlockingQueue<>(),
-                DaemonThreads.named("keyturn-fetch"));
-        threads.allowCoreThreadTimeOut(true);
-        return threads;
+    private TokenPlan opened(TokenPlan written, SourceContext context) {
+        TokenPlan token = written.opened(context);
+        Reloading.Origin origin = plan.origin;
+        return live && origin != null && token.inFile()
+                ? token.with(new WrittenValue(token, plan, origin, context))
+                : token;
     }
 
-    private static LiveProvider provider(
-            TokenPlan plan, TokenPolicy policy, @Nullable Secret fingerprintKey, ProviderContext context) {
-        TokenOptions options = plan.options();
-        return new LiveProvider(
-                plan.name(),
-                plan.source(),
-                (document, generation) -> {
-                    Token token = Token.of(plan.name(), options.completed(document), generation, fingerprintKey);
-                    requireAdmitted(token, policy);
-                    return token;
-                },
-                options.placement()::form,
-                options.fetchTimeout(),
-                context);
+    private static List<Binding> bound(Map<String, OpenToken> tokens) {
+        return tokens.values().stream().map(OpenToken::binding).toList();
     }
 
-    /** A rule that cannot tell refuses; what it says may hold anything. */
-    private static void requireAdmitted(Token token, TokenPolicy policy) throws TokenDeniedException {
-        try {
-            policy.admit(token);
-        } catch (RuntimeException e) {
-            String why = "a policy failed with " + e.getClass().getName();
-            throw new TokenDeniedException(Reason.DESTINATION, why, "mend the policy");
+    /** Lets what an application holds pass on to who serves it now. */
+    private void follow(Handle handle, StableProvider provider) {
+        OpenToken token = edition.tokens.get(handle.name);
+        if (token != null && token.providers().isPerKey() == (handle.key != null)) {
+            provider.become(token.providers());
         }
-    }
-
-    private static Binding binding(TokenPlan plan, TokenPolicy policy, LiveProvider provider) {
-        TokenOptions options = plan.options();
-        return new Binding(
-                plan.name(),
-                provider,
-                options.endpoints(),
-                options.placement(),
-                options.isByName(),
-                options.allow().contains("cache"),
-                policy);
-    }
-
-    private static Subject subject(TokenPlan plan, LiveProvider provider) {
-        TokenOptions options = plan.options();
-        return new Subject(
-                plan.name(),
-                plan.at(),
-                provider,
-                options.endpoints(),
-                options.check(),
-                options.checkTarget(),
-                options.isRequired());
     }
 
     /**
-     * Asks for all tokens, and waits for those without which the agent must not start.
+     * Begins to keep the tokens fresh, and waits for those without which the agent must not start.
      *
      * @throws TokenUnavailableException if one was not there in time
      */
-    void awaitRequired(Duration limit) throws TokenUnavailableException {
-        subjects().stream()
-                .filter(subject -> !subject.required())
-                .forEach(subject -> subject.provider().getAsync());
-        StartUp.await(subjects().stream().filter(Subject::required).toList(), limit, nanos);
+    void start() throws TokenUnavailableException {
+        probes.begin();
+        await(edition.tokens.values(), edition.configuration.startTimeout());
+        phase = AgentStatus.Phase.RUNNING;
+        probes.started();
+    }
+
+    /** Begins to keep the tokens fresh, and waits for none. */
+    void watch() {
+        for (OpenToken token : edition.tokens.values()) {
+            token.providers().open();
+            if (!token.providers().isPerKey()) {
+                var unused = token.provider().getAsync();
+            }
+        }
+        phase = AgentStatus.Phase.RUNNING;
+    }
+
+    private void await(Iterable<OpenToken> tokens, Duration limit) throws TokenUnavailableException {
+        List<Subject> required = new ArrayList<>();
+        for (OpenToken token : tokens) {
+            if (live) {
+                token.providers().open();
+            }
+            if (token.providers().isPerKey()) {
+                continue;
+            }
+            if (token.subject().required()) {
+                required.add(token.subject());
+            } else {
+                var unused = token.provider().getAsync();
+            }
+        }
+        StartUp.await(required, limit, threads.nanos());
+    }
+
+    /**
+     * Puts another configuration in force. A token that means the same keeps its provider; the others begin once each
+     * that is required has been found, all at the same moment.
+     *
+     * @throws TokenUnavailableException if one of them was not there in time; then nothing has changed
+     */
+    void become(AgentConfiguration next) throws TokenUnavailableException {
+        Edition before = edition;
+        Map<String, OpenToken> tokens = opened(next, before.tokens);
+        List<OpenToken> added = tokens.values().stream()
+                .filter(token -> !isOpen(token, before.tokens))
+                .toList();
+        try {
+            await(added, next.startTimeout());
+            bindings.replace(bound(tokens));
+        } catch (TokenUnavailableException | RuntimeException e) {
+            added.forEach(token -> token.providers().retire());
+            throw e;
+        }
+        edition = new Edition(next, tokens);
+        handles.forEach(this::follow);
+        before.tokens.forEach((name, token) -> {
+            if (!tokens.containsKey(name)) {
+                token.providers().remove();
+                removed.put(name, token);
+            } else if (!isOpen(token, tokens)) {
+                token.providers().retire();
+            }
+        });
+        if (closed) {
+            providers().forEach(Providers::close);
+        }
+        tell(before, added, next);
+    }
+
+    private static boolean isOpen(OpenToken token, Map<String, OpenToken> among) {
+        OpenToken same = among.get(token.name());
+        return same != null && same.provider() == token.provider();
+    }
+
+    private void tell(Edition before, List<OpenToken> added, AgentConfiguration next) {
+        Set<String> changed = new LinkedHashSet<>();
+        added.forEach(token -> changed.add(token.name()));
+        before.tokens.keySet().stream()
+                .filter(name -> !edition.tokens.containsKey(name))
+                .forEach(changed::add);
+        List<String> restart = next.needRestart(started);
+        boolean wasOutdated = outdated != null;
+        // Before it is told, since whoever hears of it may ask for the status.
+        outdated = null;
+        if (!changed.isEmpty() || !restart.isEmpty() || wasOutdated) {
+            threads.events().onEvent(new TokenEvent.Reloaded(plan.clock.instant(), List.copyOf(changed), restart));
+        }
+    }
+
+    /** The configuration was changed and cannot be used, for this reason: what was in force stays. */
+    void keep(String why) {
+        outdated = why;
+        threads.events().onEvent(new TokenEvent.ReloadFailed(plan.clock.instant(), why));
     }
 
     String agent() {
-        return agent;
+        return started.name();
+    }
+
+    Set<Path> files() {
+        return edition.configuration.files();
+    }
+
+    AgentThreads threads() {
+        return threads;
     }
 
     EndpointBindings bindings() {
         return bindings;
     }
 
-    List<Subject> subjects() {
-        return List.copyOf(subjects.values());
+    private List<Providers> providers() {
+        return edition.tokens.values().stream().map(OpenToken::providers).toList();
     }
 
-    private List<LiveProvider> providers() {
-        return subjects.values().stream().map(Subject::provider).toList();
+    TokenProvider provider(String name) {
+        return handle(name, null);
     }
 
-    LiveProvider provider(String name) {
-        return subject(name).provider();
-    }
-
-    private Subject subject(String name) {
-        Subject subject = subjects.get(name);
-        if (subject == null) {
-            throw new IllegalArgumentException(
-                    "no token is named '" + name + "'; known are: " + String.join(", ", subjects.keySet()));
+    TokenProvider provider(String name, String key) throws TokenDeniedException {
+        if (!KeyedProviders.isKey(key)) {
+            throw new TokenDeniedException(Reason.KEY, EndpointBindings.noKey(key), null);
         }
-        return subject;
+        return handle(name, key);
+    }
+
+    private TokenProvider handle(String name, @Nullable String key) {
+        StableProvider known = handles.get(new Handle(name, key));
+        if (known != null) {
+            return known;
+        }
+        OpenToken token = edition.tokens.get(name);
+        if (token == null) {
+            throw unknown(name);
+        }
+        if (token.providers().isPerKey() != (key != null)) {
+            throw new IllegalArgumentException("token '" + name
+                    + (key == null ? "' is one for each key: provider(name, key)" : "' is the same for each key"));
+        }
+        Handle asked = new Handle(name, key);
+        StableProvider handle = new StableProvider(token.providers(), key);
+        StableProvider first = handles.putIfAbsent(asked, handle);
+        if (first != null) {
+            return first;
+        }
+        // Once more: a reload may have looked for handles before this one was there.
+        follow(asked, handle);
+        return handle;
+    }
+
+    void requireKnown(String name) {
+        if (!edition.tokens.containsKey(name)) {
+            throw unknown(name);
+        }
+    }
+
+    private IllegalArgumentException unknown(String name) {
+        return new IllegalArgumentException(
+                "no token is named '" + name + "'; known are: " + String.join(", ", edition.tokens.keySet()));
     }
 
     // --- looking at them ---
 
+    /** How they stand; nobody is asked. Of which there is one for each key, those are not told. */
+    AgentStatus status() {
+        Edition now = edition;
+        List<TokenStatus> each = new ArrayList<>();
+        Set<String> required = new LinkedHashSet<>();
+        now.tokens.forEach((name, token) -> {
+            if (!token.providers().isPerKey()) {
+                each.add(token.provider().status());
+                if (token.subject().required()) {
+                    required.add(name);
+                }
+            }
+        });
+        return new AgentStatus(agent(), plan.clock.instant(), phase, each, required, outdated);
+    }
+
     CheckReport check(Duration limit, Set<String> names) {
-        OkHttpClient http = client == null ? new OkHttpClient() : client;
-        try (Probe probe = new Probe(http, bindings.networkInterceptor(), limit, nanos)) {
-            return TokenChecks.report(
-                    agent, chosen(names), limit, subject -> ConnectivityCheck.prove(subject, probe, clock));
+        OkHttpClient http = plan.client == null ? new OkHttpClient() : plan.client;
+        try (Probe probe = new Probe(http, bindings.networkInterceptor(), limit, threads.nanos())) {
+            return TokenChecks.report(agent(), chosen(names), limit, subject -> prove(subject, probe));
         }
+    }
+
+    private TokenCheck prove(Subject subject, Probe probe) {
+        return plan.onlyLooks()
+                ? anonymous.prove(subject, each -> ConnectivityCheck.prove(each, probe, plan.clock))
+                : ConnectivityCheck.prove(subject, probe, plan.clock);
     }
 
     CheckReport explain(Set<String> names) {
         return TokenChecks.report(
-                agent, chosen(names), EXPLAIN_LIMIT, subject -> ConnectivityCheck.explain(subject, clock));
+                agent(), chosen(names), EXPLAIN_LIMIT, subject -> ConnectivityCheck.explain(subject, plan.clock));
     }
 
     /** Those of these names, in the order of the configuration; all if there is no name. */
     private List<Subject> chosen(Set<String> names) {
-        names.forEach(this::subject);
-        return subjects().stream()
-                .filter(subject -> names.isEmpty() || names.contains(subject.name()))
+        Map<String, OpenToken> tokens = edition.tokens;
+        names.stream().filter(name -> !tokens.containsKey(name)).findFirst().ifPresent(name -> {
+            throw unknown(name);
+        });
+        String why = outdated;
+        return tokens.values().stream()
+                .filter(token -> names.isEmpty() || names.contains(token.name()))
+                .map(token -> token.subject().outdated(why))
                 .toList();
     }
 
     @Override
     public void close() {
+        closed = true;
         bindings.close();
-        providers().forEach(LiveProvider::close);
-        fetches.shutdownNow();
-        events.close();
+        providers().forEach(Providers::close);
+        // After them, since this is the last status that is written.
+        phase = AgentStatus.Phase.CLOSED;
+        probes.closed();
+        threads.close();
     }
 }

@@ -12,26 +12,29 @@ import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Waits for the tokens without which an agent must not start. All are asked at the same time, and those that are not there
- * are asked again, with growing pauses, until the time is over.
+ * Waits for the tokens without which an agent must not start. All are asked at the same time; those that are not there
+ * are asked again by their own providers, when a file appears or their next try is due, and are looked at until the time
+ * is over.
  */
 final class StartUp {
-    private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
-    private static final Duration LONGEST_PAUSE = Duration.ofSeconds(2);
+    private static final Duration PAUSE = Duration.ofMillis(20);
 
     /** What may be mended while the agent starts; anything else is told at once. */
     private static final Set<Reason> WORTH_WAITING =
             Set.of(Reason.ABSENT, Reason.UNREACHABLE, Reason.MALFORMED, Reason.EXPIRED);
 
     private final LongSupplier nanos;
+    private final Duration limit;
     private final long deadline;
 
     private StartUp(Duration limit, LongSupplier nanos) {
         this.nanos = nanos;
+        this.limit = limit;
         this.deadline = nanos.getAsLong() + limit.toNanos();
     }
 
@@ -46,32 +49,34 @@ final class StartUp {
 
     private void await(List<Subject> required) throws TokenUnavailableException {
         List<Subject> missing = required;
-        Duration pause = FIRST_PAUSE;
         while (true) {
             Map<Subject, TokenUnavailableException> failures = ask(missing);
             if (failures.isEmpty()) {
                 return;
             }
             boolean hopeless = failures.values().stream().anyMatch(StartUp::isHopeless);
-            if (hopeless || left().isNegative() || isInterruptedWithin(pause)) {
+            if (hopeless || left().isNegative() || isInterruptedWithin(PAUSE)) {
                 throw together(failures.values().stream().toList());
             }
             missing = List.copyOf(failures.keySet());
-            pause = shorter(pause.multipliedBy(2), LONGEST_PAUSE);
         }
     }
 
     private Map<Subject, TokenUnavailableException> ask(List<Subject> missing) {
-        // The last try comes when the time is over; it gets a moment, too.
-        Duration most = left().compareTo(FIRST_PAUSE) < 0 ? FIRST_PAUSE : left();
         Map<Subject, CompletionStage<Token>> asked = new LinkedHashMap<>();
-        missing.forEach(subject -> asked.put(subject, subject.provider().refreshAsync(most)));
+        missing.forEach(subject -> asked.put(subject, subject.provider().getAsync()));
         Map<Subject, TokenUnavailableException> failures = new LinkedHashMap<>();
         asked.forEach((subject, answer) -> {
             try {
-                answer.toCompletableFuture().get();
+                // One that comes when the time is over is given a moment, too.
+                long most = Math.max(left().toNanos(), PAUSE.toNanos());
+                answer.toCompletableFuture().get(most, TimeUnit.NANOSECONDS);
             } catch (ExecutionException e) {
                 failures.put(subject, failure(subject, e.getCause()));
+            } catch (TimeoutException e) {
+                String why = subject.provider().source().describe() + " did not answer within the " + limit.toMillis()
+                        + " ms of the start";
+                failures.put(subject, TokenUnavailableException.of(subject.name(), Reason.UNREACHABLE, why));
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 failures.put(subject, failure(subject, e));
@@ -98,7 +103,7 @@ final class StartUp {
 
     private boolean isInterruptedWithin(Duration pause) {
         try {
-            TimeUnit.NANOSECONDS.sleep(shorter(pause, left()).toNanos());
+            TimeUnit.NANOSECONDS.sleep(pause.toNanos());
             return false;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -108,9 +113,5 @@ final class StartUp {
 
     private Duration left() {
         return Duration.ofNanos(deadline - nanos.getAsLong());
-    }
-
-    private static Duration shorter(Duration a, Duration b) {
-        return a.compareTo(b) < 0 ? a : b;
     }
 }

@@ -45,9 +45,11 @@ public final class TokenAgent implements AutoCloseable {
     private static final Duration CHECK_LIMIT = Duration.ofSeconds(30);
 
     private final OpenTokens tokens;
+    private final @Nullable Reloading reloading;
 
-    TokenAgent(OpenTokens tokens) {
+    TokenAgent(OpenTokens tokens, @Nullable Reloading reloading) {
         this.tokens = tokens;
+        this.reloading = reloading;
     }
 
     /** An agent without tokens yet. */
@@ -63,10 +65,23 @@ public final class TokenAgent implements AutoCloseable {
     /**
      * A token by its name, to be used anywhere. The provider stays the same for the agent's life.
      *
-     * @throws IllegalArgumentException if there is no such token; the message lists those there are
+     * @throws IllegalArgumentException if there is no such token, and the message lists those there are; or if there is one
+     *     for each key
      */
     public TokenProvider provider(String name) {
         return tokens.provider(name);
+    }
+
+    /**
+     * A token of which there is one for each key, such as an account. It stays the same for the agent's life; a key whose
+     * token was not asked for in a long time is opened again when it is.
+     *
+     * @throws IllegalArgumentException if there is no such token, or it is the same for each key
+     * @throws TokenDeniedException if that is no key: 1 to 128 letters, digits, {@code _}, {@code .} and {@code -} that
+     *     begin with no dot
+     */
+    public TokenProvider provider(String name, String key) throws TokenDeniedException {
+        return tokens.provider(name, key);
     }
 
     /** Makes a client's requests to declared endpoints carry their token. Installing twice is the same as once. */
@@ -121,13 +136,27 @@ public final class TokenAgent implements AutoCloseable {
      * @throws IllegalArgumentException if there is no such token
      */
     public String placeholder(String name) {
-        tokens.provider(name);
+        tokens.requireKnown(name);
         return EndpointBindings.placeholder(name);
     }
 
     /** Which token a request carried that was answered by this response: its name, fingerprint and generation. */
     public Optional<Token> sentWith(Response response) {
         return tokens.bindings().sentWith(response);
+    }
+
+    /**
+     * Tells a listener what happens to tokens from now on, as {@link Builder#listener} does.
+     *
+     * @return ends the telling when it is closed
+     */
+    public AutoCloseable listen(TokenListener listener) {
+        return tokens.threads().events().add(listener);
+    }
+
+    /** How the agent stands by what it knows: nothing is asked, and no file is looked at. Never blocks. */
+    public AgentStatus status() {
+        return tokens.status();
     }
 
     /** Proves each token, within 30 s for all of them. Blocks. */
@@ -141,6 +170,9 @@ public final class TokenAgent implements AutoCloseable {
      */
     @Override
     public void close() {
+        if (reloading != null) {
+            reloading.close();
+        }
         tokens.close();
     }
 
@@ -171,6 +203,19 @@ public final class TokenAgent implements AutoCloseable {
             return this;
         }
 
+        /**
+         * A token of which there is one for each key, such as an account: requests name theirs by {@link TokenUse#key}.
+         *
+         * @param sources the source of a key's token; asked again when that token was not used in a long time
+         */
+        public Builder tokenPerKey(String name, Function<String, TokenSource> sources, Consumer<TokenOptions> options) {
+            plan.token(name, new KeyedSource(sources, null), t -> {
+                options.accept(t);
+                t.perKey();
+            });
+            return this;
+        }
+
         /** A token that is attached nowhere, for {@link TokenAgent#provider}. */
         public Builder token(String name, TokenSource source) {
             return token(name, source, options -> {});
@@ -184,6 +229,18 @@ public final class TokenAgent implements AutoCloseable {
         public Builder settings(Settings settings, Path folder) {
             plan.settings = settings;
             plan.folder = folder;
+            return this;
+        }
+
+        /**
+         * Reads the settings anew whenever this file, or one that it names, changes. What it says then is put in force as a
+         * whole, once each new required token has been found: a token that means the same keeps its provider, and a file
+         * with an error changes nothing.
+         *
+         * @param parser makes settings of what stands in the file, or throws a {@link ConfigException}
+         */
+        public Builder reloadFrom(Path file, Function<byte[], Settings> parser) {
+            plan.origin = new Reloading.Origin(file.toAbsolutePath(), parser);
             return this;
         }
 
@@ -218,6 +275,24 @@ public final class TokenAgent implements AutoCloseable {
         }
 
         /**
+         * Where the agent writes its {@link TokenAgent#status status} for probes, whenever it changes and every 10 s; the
+         * last one says that it is closed. Every user may read it. None unless it is said here or in the settings.
+         */
+        public Builder statusFile(Path file) {
+            plan.statusFile = file.toAbsolutePath().normalize();
+            return this;
+        }
+
+        /**
+         * A file that is there only while the agent runs and every required token is usable. What an earlier run has left is
+         * removed when this one starts. None unless it is said here or in the settings.
+         */
+        public Builder readyFile(Path file) {
+            plan.readyFile = file.toAbsolutePath().normalize();
+            return this;
+        }
+
+        /**
          * How long {@link #start} tries a required token that is not there yet; 10 s unless it is said.
          *
          * @throws ConfigException if it is not positive
@@ -234,7 +309,25 @@ public final class TokenAgent implements AutoCloseable {
          * @throws TokenUnavailableException if a required token was not there in time
          */
         public TokenAgent start() throws TokenUnavailableException {
-            return new TokenAgent(plan.start());
+            return opened(plan.start());
+        }
+
+        /**
+         * Makes an agent that only looks, for somebody who watches it: it waits for no token, writes no file, and its
+         * {@link TokenAgent#check check} sends the request without a token once, however often it is called.
+         *
+         * @throws ConfigException with everything that is wrong with the configuration, or a variable that is not set
+         */
+        public TokenAgent watch() {
+            return opened(plan.watch());
+        }
+
+        private TokenAgent opened(OpenTokens tokens) {
+            Reloading reloading = plan.origin == null ? null : new Reloading(plan.origin, plan, tokens);
+            if (reloading != null) {
+                reloading.open();
+            }
+            return new TokenAgent(tokens, reloading);
         }
 
         /**

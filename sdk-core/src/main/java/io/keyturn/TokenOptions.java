@@ -7,15 +7,19 @@ import io.keyturn.http.Placement;
 import io.keyturn.policy.Endpoint;
 import io.keyturn.policy.TokenPolicies;
 import io.keyturn.policy.TokenPolicy;
+import io.keyturn.provider.RefreshPolicy;
 import io.keyturn.token.TokenDocument;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import okhttp3.HttpUrl;
 import org.jspecify.annotations.Nullable;
@@ -58,28 +62,36 @@ public final class TokenOptions {
     private static final Pattern SCOPE = Pattern.compile("[\\x21\\x23-\\x5B\\x5D-\\x7E]+");
     private static final Pattern FINGERPRINT = Pattern.compile("[0-9A-Fa-f]{12}");
 
-    private static final Map<String, String> LATER = Map.ofEntries(
-            later("per_key"),
-            later("verify"),
-            later("accept_rotated_from"),
-            later("unused_after"),
-            later("rotate"),
-            later("allow_ips"),
-            later("hours"));
+    /** RFC 9110 5.6.2. */
+    private static final Pattern HEADER = Pattern.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]+");
 
-    private final List<String> writtenEndpoints = new ArrayList<>();
-    private final List<Endpoint> endpoints = new ArrayList<>();
-    private final Set<String> allow = new LinkedHashSet<>();
-    private final List<TokenPolicy> policies = new ArrayList<>();
-    private final Set<String> granted = new LinkedHashSet<>();
-    private final Set<String> requiredScopes = new LinkedHashSet<>();
-    private final Set<String> forbiddenScopes = new LinkedHashSet<>();
-    private final Set<String> leaked = new LinkedHashSet<>();
+    private static final String VERIFY_NEEDS_CHECK = "verify needs a check: the request that a new token is tried with";
+
+    private static final String NO_CACHE_PER_KEY =
+            "a token for each key cannot have its answers cached: one account would be served another's";
+
+    private static final Pattern SHARE = Pattern.compile("([1-9][0-9]?)%");
+
+    private static final Map<String, String> LATER =
+            Map.ofEntries(later("unused_after"), later("rotate"), later("allow_ips"), later("hours"));
+
+    // Immutable, and replaced: most tokens set none of them, and there may be thousands of tokens.
+    private List<String> writtenEndpoints = List.of();
+    private List<Endpoint> endpoints = List.of();
+    private Set<String> allow = Set.of();
+    private List<TokenPolicy> policies = List.of();
+    private Set<String> granted = Set.of();
+    private Set<String> requiredScopes = Set.of();
+    private Set<String> forbiddenScopes = Set.of();
+    private Set<String> leaked = Set.of();
     private Placement placement = Placement.bearer();
     private boolean byName;
     private boolean endpointsAreWrong;
     private boolean required = true;
-    private Duration fetchTimeout = Duration.ofSeconds(10);
+    private boolean verified;
+    private boolean perKey;
+    private RefreshPolicy refresh = RefreshPolicy.defaults();
+    private @Nullable String rotatedFrom;
     private @Nullable Duration maxLifetime;
     private @Nullable Instant expiresAt;
     private @Nullable Instant issuedAt;
@@ -95,7 +107,7 @@ public final class TokenOptions {
 
     /** Where the token may go: URLs; it goes to everything below their paths too. Without one it is attached nowhere. */
     public TokenOptions endpoint(String... urls) {
-        writtenEndpoints.addAll(List.of(urls));
+        writtenEndpoints = and(writtenEndpoints, List.of(urls));
         return this;
     }
 
@@ -129,7 +141,7 @@ public final class TokenOptions {
                 throw new ConfigException("a word of allow is one of "
                         + String.join(", ", RELAXATIONS.stream().sorted().toList()));
             }
-            allow.add(word);
+            allow = and(allow, word);
         }
         return this;
     }
@@ -145,9 +157,32 @@ public final class TokenOptions {
         return this;
     }
 
-    /** How long one fetch from the source may take; 10 s unless it is said. */
-    public TokenOptions fetchTimeout(Duration timeout) {
-        fetchTimeout = requirePositive("the fetch timeout", timeout);
+    /** When the token is fetched anew; {@link RefreshPolicy#defaults()} unless it is said. */
+    public TokenOptions refresh(RefreshPolicy policy) {
+        refresh = policy;
+        return this;
+    }
+
+    /**
+     * Tries a new token with the {@link #check(String) check}'s request before it replaces one that lives. One that the API
+     * refuses with 401 or 403 is not taken; one that cannot be tried is.
+     */
+    public TokenOptions verify() {
+        verified = true;
+        return this;
+    }
+
+    /**
+     * Takes the next token from this header of an answer, if the request carried the current one. It serves until the
+     * source has another, a server rejects it, or it ends.
+     *
+     * @throws ConfigException if there can be no such header
+     */
+    public TokenOptions acceptRotatedFrom(String header) {
+        if (!HEADER.matcher(header).matches()) {
+            throw new ConfigException("must be the name of a header, such as X-New-Access-Token");
+        }
+        rotatedFrom = header;
         return this;
     }
 
@@ -165,19 +200,19 @@ public final class TokenOptions {
 
     /** What the token may be used for, which an opaque one cannot say itself. */
     public TokenOptions grantedScopes(String... scopes) {
-        addScopes(granted, scopes);
+        granted = andScopes(granted, scopes);
         return this;
     }
 
     /** Scopes without which the token is refused. */
     public TokenOptions requireScopes(String... scopes) {
-        addScopes(requiredScopes, scopes);
+        requiredScopes = andScopes(requiredScopes, scopes);
         return this;
     }
 
     /** Scopes with which the token is refused. */
     public TokenOptions forbidScopes(String... scopes) {
-        addScopes(forbiddenScopes, scopes);
+        forbiddenScopes = andScopes(forbiddenScopes, scopes);
         return this;
     }
 
@@ -197,25 +232,44 @@ public final class TokenOptions {
             if (!FINGERPRINT.matcher(fingerprint).matches()) {
                 throw new ConfigException("a fingerprint is 12 hexadecimal digits, as the check prints them");
             }
-            leaked.add(fingerprint.toLowerCase(Locale.ROOT));
+            leaked = and(leaked, fingerprint.toLowerCase(Locale.ROOT));
         }
         return this;
     }
 
     /** A rule of the program's own, asked after ours. */
     public TokenOptions policy(TokenPolicy rule) {
-        policies.add(rule);
+        policies = and(policies, List.of(rule));
         return this;
     }
 
     /** A name with a space in it would be no scope at all, and one that is forbidden would never be found (RFC 6749 3.3). */
-    private static void addScopes(Set<String> known, String... scopes) {
+    private static Set<String> andScopes(Set<String> known, String... scopes) {
+        Set<String> all = known;
         for (String scope : scopes) {
             if (!SCOPE.matcher(scope).matches()) {
                 throw new ConfigException("a scope is one word; several are a list, such as [read, write]");
             }
-            known.add(scope);
+            all = and(all, scope);
         }
+        return all;
+    }
+
+    private static Set<String> and(Set<String> some, String another) {
+        Set<String> all = new LinkedHashSet<>(some);
+        all.add(another);
+        return Collections.unmodifiableSet(all);
+    }
+
+    private static <T> List<T> and(List<T> some, List<T> others) {
+        List<T> all = new ArrayList<>(some);
+        all.addAll(others);
+        return List.copyOf(all);
+    }
+
+    /** There is one for each key: the builder says so, together with where they come from. */
+    void perKey() {
+        perKey = true;
     }
 
     private static Duration requirePositive(String what, Duration duration) {
@@ -234,7 +288,7 @@ public final class TokenOptions {
 
     void read(Settings token) {
         token.refuse(LATER);
-        endpoints.addAll(readEndpoints(token));
+        endpoints = and(endpoints, readEndpoints(token));
         placement = token.read("send_as", placement, TokenOptions::placement);
         byName = token.read("attach", byName, value -> switch (value.text()) {
             case "always" -> false;
@@ -249,6 +303,15 @@ public final class TokenOptions {
         maxLifetime = token.has("max_lifetime") ? token.duration("max_lifetime", Duration.ofDays(1)) : null;
         token.each("deny_fingerprints", value -> denyFingerprints(value.text()));
         check = token.read("check", this::checkWithin).orElse(null);
+        verified = token.flag("verify", verified);
+        if (verified && !token.has("check")) {
+            token.get("verify").ifPresent(verify -> verify.note(VERIFY_NEEDS_CHECK));
+        }
+        perKey = token.flag("per_key", perKey);
+        if (perKey && allow.contains("cache")) {
+            token.get("allow").ifPresent(words -> words.note(NO_CACHE_PER_KEY));
+        }
+        token.read("accept_rotated_from", header -> acceptRotatedFrom(header.text()));
     }
 
     private CheckRequest checkWithin(Settings value) {
@@ -270,12 +333,26 @@ public final class TokenOptions {
         return good;
     }
 
-    private void readRefresh(Settings refresh) {
-        if (!refresh.isMap()) {
-            refresh.note("must be a map with the key timeout");
+    private void readRefresh(Settings map) {
+        if (!map.isMap()) {
+            map.note("must be a map with the keys before, every and timeout");
         }
-        fetchTimeout = refresh.duration("timeout", fetchTimeout);
-        refresh.refuse(Map.ofEntries(later("before"), later("every")));
+        refresh = map.read("before", refresh, this::before);
+        if (map.has("every")) {
+            refresh = refresh.withEvery(map.duration("every", Duration.ofMinutes(1)));
+        }
+        refresh = refresh.withTimeout(map.duration("timeout", refresh.timeout()));
+    }
+
+    private RefreshPolicy before(Settings value) {
+        Matcher share = SHARE.matcher(value.text());
+        if (share.matches()) {
+            return refresh.withShare(Integer.parseInt(share.group(1)) / 100.0);
+        }
+        if (value.text().endsWith("%")) {
+            throw value.wrong("must be a part of the lifetime from 1% to 99%, or a duration such as 5m");
+        }
+        return refresh.withBefore(value.duration());
     }
 
     private void readScopes(Settings scopes) {
@@ -312,14 +389,55 @@ public final class TokenOptions {
 
     // --- as the agent uses it ---
 
+    /** Everything that was set: what two options must have in common to be the same. */
+    private List<Object> all() {
+        return Arrays.asList(
+                writtenEndpoints,
+                endpoints,
+                allow,
+                policies,
+                granted,
+                requiredScopes,
+                forbiddenScopes,
+                leaked,
+                placement,
+                byName,
+                required,
+                verified,
+                perKey,
+                refresh,
+                rotatedFrom,
+                maxLifetime,
+                expiresAt,
+                issuedAt,
+                check);
+    }
+
+    /** Whether these options mean the same, so that a reload may leave a token as it is. */
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof TokenOptions options && all().equals(options.all());
+    }
+
+    @Override
+    public int hashCode() {
+        return all().hashCode();
+    }
+
     /** Judges what a program has set, now that everything is known. */
     void complete() {
         boolean insecure = allow.contains("insecure_http");
         for (String url : writtenEndpoints) {
-            endpoints.add(Endpoint.parse(url, insecure));
+            endpoints = and(endpoints, List.of(Endpoint.parse(url, insecure)));
         }
-        writtenEndpoints.clear();
+        writtenEndpoints = List.of();
         checkTarget();
+        if (verified && check == null) {
+            throw new ConfigException(VERIFY_NEEDS_CHECK);
+        }
+        if (perKey && allow.contains("cache")) {
+            throw new ConfigException(NO_CACHE_PER_KEY);
+        }
     }
 
     @Nullable
@@ -343,7 +461,7 @@ public final class TokenOptions {
         boolean unknown = allow.contains("unknown");
         List<TokenPolicy> all = new ArrayList<>();
         if (!leaked.isEmpty()) {
-            all.add(TokenPolicies.denyFingerprints(Set.copyOf(leaked)));
+            all.add(TokenPolicies.denyFingerprints(leaked));
         }
         if (!requiredScopes.isEmpty() || !forbiddenScopes.isEmpty()) {
             all.add(TokenPolicies.scopes(requiredScopes, forbiddenScopes, unknown));
@@ -356,11 +474,11 @@ public final class TokenOptions {
     }
 
     Set<String> allow() {
-        return Set.copyOf(allow);
+        return allow;
     }
 
     List<Endpoint> endpoints() {
-        return List.copyOf(endpoints);
+        return endpoints;
     }
 
     Placement placement() {
@@ -375,8 +493,21 @@ public final class TokenOptions {
         return required;
     }
 
-    Duration fetchTimeout() {
-        return fetchTimeout;
+    RefreshPolicy refresh() {
+        return refresh;
+    }
+
+    boolean isPerKey() {
+        return perKey;
+    }
+
+    boolean isVerified() {
+        return verified;
+    }
+
+    @Nullable
+    String rotatedFrom() {
+        return rotatedFrom;
     }
 
     @Nullable

@@ -3,6 +3,7 @@ package io.keyturn;
 import io.keyturn.config.Location;
 import io.keyturn.config.Problem;
 import io.keyturn.policy.Endpoint;
+import io.keyturn.source.SourceContext;
 import io.keyturn.source.SourceException;
 import io.keyturn.source.TokenSource;
 import io.keyturn.token.Reason;
@@ -10,18 +11,45 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A token as it was configured, by a file or by the program.
  *
- * @param at where its source is configured
- * @param source where it comes from, with the agent's environment and the token's relaxations
+ * @param place where its source is configured in a file; null if the program has it
+ * @param source where it comes from; once it is opened, with the agent's environment and the token's relaxations
  * @param options everything else
+ * @param inFile whether its value stands in the configuration file
  */
-record TokenPlan(String name, Location at, TokenSource source, TokenOptions options) {
+record TokenPlan(String name, @Nullable Location place, TokenSource source, TokenOptions options, boolean inFile) {
     static final Pattern NAME = Pattern.compile("[A-Za-z_][A-Za-z0-9_.-]*");
     static final String NAME_RULE =
             "a token's name is letters, digits, '_', '.' and '-', and begins with a letter or '_'";
+
+    /** The same token with what its source needs of the agent. */
+    TokenPlan opened(SourceContext context) {
+        return with(source.in(context));
+    }
+
+    /** The same token from another source. */
+    TokenPlan with(TokenSource other) {
+        return new TokenPlan(name, place, other, options, inFile);
+    }
+
+    /** The same token, in another line of the file. */
+    TokenPlan at(@Nullable Location other) {
+        return new TokenPlan(name, other, source, options, inFile);
+    }
+
+    /** Where its source is configured. */
+    Location at() {
+        return place == null ? Location.of("tokens." + name) : place;
+    }
+
+    /** Whether the other means the same, wherever it was written. */
+    boolean isSame(TokenPlan other) {
+        return source.equals(other.source) && options.equals(other.options);
+    }
 
     /** An endpoint that both tokens would be attached to, if there is one: then neither is meant. */
     Optional<Endpoint> tie(TokenPlan other) {
@@ -48,7 +76,7 @@ record TokenPlan(String name, Location at, TokenSource source, TokenOptions opti
             } catch (SourceException e) {
                 return List.of();
             }
-            missing.add(new Problem(at, absence.reason(), String.valueOf(absence.getMessage()), absence.fix()));
+            missing.add(new Problem(at(), absence.reason(), String.valueOf(absence.getMessage()), absence.fix()));
         }
         return missing;
     }

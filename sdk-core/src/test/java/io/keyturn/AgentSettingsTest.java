@@ -10,6 +10,8 @@ import io.keyturn.config.Settings;
 import io.keyturn.config.Written;
 import io.keyturn.http.Placement;
 import io.keyturn.policy.Endpoint;
+import io.keyturn.source.FileWatcher;
+import io.keyturn.source.SourceContext;
 import io.keyturn.source.SourceException;
 import io.keyturn.token.Secret;
 import java.io.IOException;
@@ -59,7 +61,9 @@ class AgentSettingsTest {
     }
 
     private String revealed(TokenPlan token) throws SourceException {
-        return token.source().fetch().orElseThrow().value().reveal();
+        SourceContext context = new SourceContext(
+                variables::get, Clock.systemUTC(), token.options().allow(), FileWatcher.none());
+        return token.opened(context).source().fetch().orElseThrow().value().reveal();
     }
 
     private Path file(String name, String content) throws IOException {
@@ -233,7 +237,7 @@ class AgentSettingsTest {
                         map(
                                 "a", map("env", "$A", "endpoint", "http://api.example.com", "chek", "GET /"),
                                 "b", map("rotate", map("every", "12h"), "value", "x", "attach", "never")),
-                "poll", "1s"));
+                "state_dir", "state"));
 
         assertThat(problems(settings))
                 .containsExactly(
@@ -244,7 +248,7 @@ class AgentSettingsTest {
                         "agent.yaml:7:7 agent.tokens.a: unknown key 'chek', did you mean 'check'?",
                         "agent.yaml:9:7 agent.tokens.b: 'rotate' is not supported yet",
                         "agent.yaml:12:15 agent.tokens.b.attach: must be always or by_name",
-                        "agent.yaml:13:3 agent: 'poll' is not supported yet");
+                        "agent.yaml:13:3 agent: 'state_dir' is not supported yet");
     }
 
     // --- what a mistaken reference must not show ---

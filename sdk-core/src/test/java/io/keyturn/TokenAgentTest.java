@@ -6,6 +6,7 @@ import static io.keyturn.source.TokenSources.firstOf;
 import static io.keyturn.source.TokenSources.value;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.keyturn.check.CheckReport;
 import io.keyturn.config.ConfigException;
@@ -154,6 +155,8 @@ class TokenAgentTest {
             clock.advance(Duration.ofSeconds(59));
             assertThat(agent.provider("api_token").get().reveal()).isEqualTo("t1");
             clock.advance(Duration.ofSeconds(1));
+            // It is the agent that looks at the clock, once a poll, and not whoever asks.
+            await().until(() -> events.stream().anyMatch(TokenEvent.Expired.class::isInstance));
             assertThatThrownBy(agent.provider("api_token")::get)
                     .isInstanceOfSatisfying(
                             TokenUnavailableException.class,

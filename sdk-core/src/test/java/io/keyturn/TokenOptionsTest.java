@@ -14,6 +14,7 @@ import io.keyturn.config.Written;
 import io.keyturn.http.Placement;
 import io.keyturn.policy.Endpoint;
 import io.keyturn.policy.TokenDeniedException;
+import io.keyturn.provider.RefreshPolicy;
 import io.keyturn.token.Reason;
 import io.keyturn.token.Token;
 import io.keyturn.token.TokenDocument;
@@ -88,7 +89,7 @@ class TokenOptionsTest {
             assertThat(options.isByName()).isFalse();
             assertThat(options.isRequired()).isTrue();
             assertThat(options.allow()).isEmpty();
-            assertThat(options.fetchTimeout()).isEqualTo(Duration.ofSeconds(10));
+            assertThat(options.refresh()).isEqualTo(RefreshPolicy.defaults());
             assertThat(options.check()).isNull();
             assertThat(options.checkTarget()).isNull();
             TokenDocument document = TokenDocument.of("abc");
@@ -312,7 +313,14 @@ class TokenOptionsTest {
         assertThat(right("attach", "by_name").isByName()).isTrue();
         assertThat(right("attach", "always").isByName()).isFalse();
         assertThat(right("required", "false").isRequired()).isFalse();
-        assertThat(right("refresh", map("timeout", "3s")).fetchTimeout()).isEqualTo(Duration.ofSeconds(3));
+        RefreshPolicy defaults = RefreshPolicy.defaults();
+        assertThat(right("refresh", map("timeout", "3s")).refresh())
+                .isEqualTo(defaults.withTimeout(Duration.ofSeconds(3)));
+        assertThat(right("refresh", map("before", "10%")).refresh()).isEqualTo(defaults.withShare(0.1));
+        assertThat(right("refresh", map("before", "5m")).refresh())
+                .isEqualTo(defaults.withBefore(Duration.ofMinutes(5)));
+        assertThat(right("refresh", map("every", "30s")).refresh())
+                .isEqualTo(defaults.withEvery(Duration.ofSeconds(30)));
     }
 
     static Stream<Arguments> mistakes() {
@@ -323,7 +331,25 @@ class TokenOptionsTest {
         return Stream.of(
                 arguments("attach", "by-name", "agent.yaml:2:11 t.attach: must be always or by_name"),
                 arguments("required", "no", "agent.yaml:2:13 t.required: must be true or false"),
-                arguments("refresh", "20%", "agent.yaml:2:12 t.refresh: must be a map with the key timeout"),
+                arguments(
+                        "refresh",
+                        "20%",
+                        "agent.yaml:2:12 t.refresh: must be a map with the keys before, every and timeout"),
+                arguments(
+                        "refresh",
+                        map("before", "100%"),
+                        "agent.yaml:3:13 t.refresh.before: must be a part of the lifetime from 1% to 99%, or a duration"
+                                + " such as 5m"),
+                arguments("refresh", map("before", "soon"), "agent.yaml:3:13 t.refresh.before: " + duration),
+                arguments("refresh", map("every", "60"), "agent.yaml:3:12 t.refresh.every: " + duration),
+                arguments(
+                        "accept_rotated_from",
+                        "X New",
+                        "agent.yaml:2:24 t.accept_rotated_from: must be the name of a header, such as X-New-Access-Token"),
+                arguments(
+                        "verify",
+                        "true",
+                        "agent.yaml:2:11 t.verify: verify needs a check: the request that a new token is tried with"),
                 arguments("refresh", map("timeout", "0s"), "agent.yaml:3:14 t.refresh.timeout: " + duration),
                 arguments(
                         "refresh",
@@ -459,7 +485,7 @@ class TokenOptionsTest {
                 .optional()
                 .allow("insecure_http", "unknown")
                 .check("GET /v1/me")
-                .fetchTimeout(Duration.ofSeconds(3))
+                .refresh(RefreshPolicy.defaults().withTimeout(Duration.ofSeconds(3)))
                 .expiresAt(Instant.parse("2026-12-31T00:00:00Z"))
                 .issuedAt(Instant.parse("2026-12-01T00:00:00Z"))
                 .grantedScopes("read", "write")
@@ -475,7 +501,7 @@ class TokenOptionsTest {
         assertThat(options.placement()).hasToString("header X-Api-Key");
         assertThat(options.isByName()).isTrue();
         assertThat(options.isRequired()).isFalse();
-        assertThat(options.fetchTimeout()).isEqualTo(Duration.ofSeconds(3));
+        assertThat(options.refresh().timeout()).isEqualTo(Duration.ofSeconds(3));
         assertThat(options.checkTarget()).hasToString(API + "/v1/me");
         TokenDocument known = options.completed(TokenDocument.of("abc"));
         assertThat(known.scopes()).contains(Set.of("read", "write"));
@@ -490,7 +516,7 @@ class TokenOptionsTest {
         for (Runnable mistake : List.<Runnable>of(
                 () -> options.allow("cache", token),
                 () -> options.check(token),
-                () -> options.fetchTimeout(Duration.ZERO),
+                () -> options.acceptRotatedFrom("X New " + token),
                 () -> options.maxLifetime(Duration.ofSeconds(-1)),
                 () -> options.grantedScopes("a b " + token),
                 () -> options.requireScopes(""),
@@ -499,7 +525,7 @@ class TokenOptionsTest {
             ConfigException e = canary.caught(ConfigException.class, mistake::run);
             assertThat(e.problems()).hasSize(1);
         }
-        assertThat(options.fetchTimeout()).isEqualTo(Duration.ofSeconds(10));
+        assertThat(options.refresh()).isEqualTo(RefreshPolicy.defaults());
     }
 
     @Test

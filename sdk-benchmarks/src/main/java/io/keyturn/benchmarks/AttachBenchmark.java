@@ -22,8 +22,8 @@ import org.openjdk.jmh.annotations.Warmup;
 
 /**
  * What an installed agent adds to a call, without the network: both of its interceptors run on a chain that answers at
- * once. Beside it stands the plainest way to send a token, a network interceptor with a header that was built before, on
- * the same chain.
+ * once. Beside it stand, on the same chain, the plainest way to send a token, a network interceptor with a header that was
+ * built before, and what others do. Aim: at most 1.15 times the plainest, and 64 B more.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -47,7 +47,13 @@ public class AttachBenchmark {
     private final Request stranger = request("https://stranger.example.com/v1/me");
     private TokenAgent agent;
     private Interceptor application;
-    private Interceptor network;
+
+    // OkHttp makes a chain a call for every client; here they are made before, so that none of it counts.
+    private CannedChain plain;
+    private CannedChain toEndpoint;
+    private CannedChain toStranger;
+    private CannedChain kubernetes;
+    private CannedChain google;
 
     private static Request request(String url) {
         return new Request.Builder()
@@ -64,9 +70,17 @@ public class AttachBenchmark {
                 .start();
         OkHttpClient.Builder client = agent.install(new OkHttpClient.Builder());
         application = client.interceptors().get(0);
-        network = client.networkInterceptors().get(0);
-        requireAttached(call(endpoint), "Bearer " + TOKEN);
-        requireAttached(call(stranger), null);
+        Interceptor network = client.networkInterceptors().get(0);
+        plain = CannedChain.through(prebuilt, endpoint);
+        toEndpoint = CannedChain.through(network, endpoint);
+        toStranger = CannedChain.through(network, stranger);
+        kubernetes = CannedChain.through(Peers.kubernetes(() -> TOKEN), endpoint);
+        google = CannedChain.through(Peers.googleInterceptor(Peers.google(() -> TOKEN)), endpoint);
+        requireAttached(prebuiltHeader(), "Bearer " + TOKEN);
+        requireAttached(keyturnToEndpoint(), "Bearer " + TOKEN);
+        requireAttached(keyturnToStranger(), null);
+        requireAttached(kubernetesClient(), "Bearer " + TOKEN);
+        requireAttached(googleMetadata(), "Bearer " + TOKEN);
     }
 
     private static void requireAttached(Response response, String header) {
@@ -83,20 +97,26 @@ public class AttachBenchmark {
 
     @Benchmark
     public Response prebuiltHeader() throws IOException {
-        return CannedChain.through(prebuilt, endpoint).proceed(endpoint);
+        return plain.proceed(endpoint);
     }
 
     @Benchmark
-    public Response agentToEndpoint() throws IOException {
-        return call(endpoint);
+    public Response keyturnToEndpoint() throws IOException {
+        return application.intercept(toEndpoint);
     }
 
     @Benchmark
-    public Response agentToStranger() throws IOException {
-        return call(stranger);
+    public Response keyturnToStranger() throws IOException {
+        return application.intercept(toStranger);
     }
 
-    private Response call(Request request) throws IOException {
-        return application.intercept(CannedChain.through(network, request));
+    @Benchmark
+    public Response kubernetesClient() throws IOException {
+        return kubernetes.proceed(endpoint);
+    }
+
+    @Benchmark
+    public Response googleMetadata() throws IOException {
+        return google.proceed(endpoint);
     }
 }

@@ -18,8 +18,13 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /** Where the configuration of a run is: a file, standard input, or the command line itself. */
@@ -47,7 +52,7 @@ final class Configuration {
     }
 
     /** Whether the reading may wait for somebody: standard input, a pipe, a terminal. */
-    static boolean mayHang(Asked asked, Shell shell) {
+    private static boolean mayHang(Asked asked, Shell shell) {
         if (asked.direct() != null) {
             return false;
         }
@@ -59,9 +64,36 @@ final class Configuration {
     /**
      * Reads it.
      *
+     * @param limit when it must have come to its end
      * @throws ConfigException if it is not there, or is not YAML
      */
-    static TokenAgent.Builder read(Asked asked, Shell shell) {
+    static TokenAgent.Builder read(Asked asked, Shell shell, Duration limit) {
+        // What may never end is read on a thread of its own; a file needs none, and a thread has its price at start.
+        return mayHang(asked, shell) ? inTime(asked, shell, limit) : read(asked, shell);
+    }
+
+    private static TokenAgent.Builder inTime(Asked asked, Shell shell, Duration limit) {
+        FutureTask<TokenAgent.Builder> reading = new FutureTask<>(() -> read(asked, shell));
+        Thread thread = new Thread(reading, "keyturn-read");
+        thread.setDaemon(true);
+        thread.start();
+        String name = name(asked, shell);
+        try {
+            return reading.get(limit.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof RuntimeException cause) {
+                throw cause;
+            }
+            throw new IllegalStateException(e.getCause());
+        } catch (TimeoutException e) {
+            throw wrong(name, Reason.INVALID, "did not come to its end within " + limit.toMillis() + " ms", null);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw wrong(name, Reason.INVALID, "the reading of it was interrupted", null);
+        }
+    }
+
+    private static TokenAgent.Builder read(Asked asked, Shell shell) {
         TokenAgent.Builder builder;
         String file = file(asked, shell);
         if (asked.direct() != null) {

@@ -19,11 +19,12 @@ import okhttp3.Request;
 import okhttp3.Response;
 
 /**
- * Shows what the check finds, and what it finds wrong, against an API on loopback. It needs no network and leaves nothing
- * behind, and it fails if anything is not as it says.
+ * Shows what the check finds, and what it finds wrong, against an API on loopback; and then requests that flow while their
+ * token is replaced. It needs no network and leaves nothing behind, and it fails if anything is not as it says.
  */
 final class Demo {
     private static final Duration LIMIT = Duration.ofSeconds(10);
+    private static final long BETWEEN_ROTATIONS_MILLIS = 1_000;
     private static final String BOLD = "\u001B[1m";
     private static final String GREEN = "\u001B[32m";
     private static final String RED = "\u001B[31m";
@@ -32,15 +33,23 @@ final class Demo {
     private final Shell shell;
     private final String token;
     private final String wrongToken;
+    private final Duration flow;
     private int step;
     private int broken;
+    private String count = "";
 
-    Demo(Shell shell) {
-        this(shell, madeUp(), madeUp());
+    /**
+     * A demo with tokens that are made up for it.
+     *
+     * @param flow how long requests flow; each way of replacing the token is shown, however short that is
+     */
+    Demo(Shell shell, Duration flow) {
+        this(shell, flow, madeUp(), madeUp());
     }
 
-    Demo(Shell shell, String token, String wrongToken) {
+    Demo(Shell shell, Duration flow, String token, String wrongToken) {
         this.shell = shell;
+        this.flow = flow;
         this.token = token;
         this.wrongToken = wrongToken;
     }
@@ -60,6 +69,10 @@ final class Demo {
             wrongToken(folder, client);
             unsetVariable();
             stranger(folder, servers, client);
+            rotations(folder, servers, client);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return HealthCheck.UNKNOWN;
         } catch (IOException e) {
             // Of sockets and files; what they say holds no token.
             shell.err().println("keyturn: the demo cannot run here: " + e);
@@ -72,13 +85,7 @@ final class Demo {
         heading("A token, where it may go, and the request that proves it");
         String masked = token.substring(0, 5) + "*".repeat(token.length() - 5);
         show(folder.write("api-token", token) + "  (only its owner may read it)", masked);
-        String yaml = """
-                agent:
-                  name: demo-agent
-                  api_token: {file: api-token}
-                  endpoint: %s
-                  check: {request: GET /v1/me, identity: /login}
-                """.formatted(servers.apiUrl());
+        String yaml = DemoRotation.yaml(servers, "api-token");
         show(folder.write("agent.yaml", yaml).toString(), yaml);
         CheckReport report = check(YamlConfig.load(folder.file("agent.yaml")).httpClient(client));
         promise(report.status() == Status.PASS && report.exitCode() == HealthCheck.OK, "the API accepts the token");
@@ -130,10 +137,43 @@ final class Demo {
         }
     }
 
+    private void rotations(DemoFolder folder, DemoServers servers, OkHttpClient client)
+            throws IOException, InterruptedException {
+        heading("The token is replaced while requests flow");
+        show(DemoTraffic.THREADS
+                + " threads send GET /v1/me through agent.install(client), and the token is replaced:");
+        int arrived = 0;
+        boolean inTime = true;
+        try (TokenAgent agent = YamlConfig.load(folder.file("agent.yaml")).start()) {
+            DemoTraffic traffic = new DemoTraffic(agent.install(client), servers.apiUrl() + "/v1/me");
+            try (traffic) {
+                DemoRotation rotation = new DemoRotation(folder, servers, agent, token, Demo::madeUp);
+                DemoRotation.Way[] ways = DemoRotation.Way.values();
+                long started = System.nanoTime();
+                for (int i = 0; inTime && (i < ways.length || System.nanoTime() - started < flow.toNanos()); i++) {
+                    DemoRotation.Ended ended = rotation.run(ways[i % ways.length]);
+                    say("     " + line(ways[i % ways.length], ended));
+                    inTime = ended.arrived();
+                    arrived += ended.arrived() ? 1 : 0;
+                    TimeUnit.MILLISECONDS.sleep(BETWEEN_ROTATIONS_MILLIS);
+                }
+            }
+            count = arrived + " rotations, " + traffic.requests() + " requests, " + traffic.failed() + " failed";
+            promise(inTime, "the API gets a request with the new token");
+            promise(traffic.failed() == 0, "no request fails; the first one that did: " + traffic.firstFailure());
+        }
+    }
+
+    private static String line(DemoRotation.Way way, DemoRotation.Ended ended) {
+        String refused = ended.refused() == 0 ? "" : ", " + ended.refused() + " refused and sent again";
+        return "%-52s #%s → #%s  %4d ms%s".formatted(way.text, ended.before(), ended.after(), ended.millis(), refused);
+    }
+
     private int end(long millis) {
         say("");
         if (broken > 0) {
             say(paint(RED, broken + (broken == 1 ? " thing was" : " things were") + " not as promised."));
+            say(paint(RED, count));
             return HealthCheck.FAILED;
         }
         say(paint(GREEN, "All of it as promised") + ", in " + Math.ceil(millis / 100.0) / 10
@@ -145,6 +185,8 @@ final class Demo {
                   check: GET /v1/me
                 """);
         show("and then", "export AGENT_API_TOKEN=...", shell.command() + " check agent.yaml");
+        say("");
+        say(paint(GREEN, count));
         return HealthCheck.OK;
     }
 

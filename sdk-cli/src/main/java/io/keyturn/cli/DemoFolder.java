@@ -3,18 +3,18 @@ package io.keyturn.cli;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 
 /** A folder for a few files, gone when it is closed, and when the process is interrupted before. */
 final class DemoFolder implements AutoCloseable {
-    private static final Set<String> NAMES = Set.of("agent.yaml", "api-token");
-
     private final Path folder;
     private final Thread atExit = new Thread(this::delete);
 
@@ -52,6 +52,11 @@ final class DemoFolder implements AutoCloseable {
         return Files.writeString(file, text, UTF_8);
     }
 
+    /** The same as careful programs do it: the text is complete before it has its name. */
+    Path replace(String name, String text) throws IOException {
+        return Files.move(write(name + ".new", text), file(name), StandardCopyOption.ATOMIC_MOVE);
+    }
+
     private static FileAttribute<?>[] onlyOwner() {
         boolean posix = FileSystems.getDefault().supportedFileAttributeViews().contains("posix");
         return posix
@@ -63,8 +68,12 @@ final class DemoFolder implements AutoCloseable {
 
     private void delete() {
         try {
-            for (String name : NAMES) {
-                Files.deleteIfExists(file(name));
+            List<Path> files = new ArrayList<>();
+            try (DirectoryStream<Path> all = Files.newDirectoryStream(folder)) {
+                all.forEach(files::add);
+            }
+            for (Path file : files) {
+                Files.deleteIfExists(file);
             }
             Files.deleteIfExists(folder);
         } catch (IOException e) {

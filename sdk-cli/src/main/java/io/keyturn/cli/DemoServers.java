@@ -11,10 +11,14 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import javax.net.ssl.SSLContext;
 import okhttp3.OkHttpClient;
 import okhttp3.tls.HandshakeCertificates;
@@ -25,7 +29,14 @@ import okhttp3.tls.HeldCertificate;
  * HTTP, to whom a path of the API redirects.
  */
 final class DemoServers implements AutoCloseable {
-    private final String token;
+    static {
+        // Before the JDK's server is loaded: else each answer waits 40 ms for the acknowledgement of its own headers.
+        System.setProperty("sun.net.httpserver.nodelay", "true");
+    }
+
+    private final Set<String> accepted = ConcurrentHashMap.newKeySet();
+    private final Map<String, CountDownLatch> arrivals = new ConcurrentHashMap<>();
+    private final AtomicInteger refused = new AtomicInteger();
     private final HeldCertificate certificate = new HeldCertificate.Builder()
             .commonName("keyturn demo")
             .duration(90, TimeUnit.DAYS)
@@ -36,9 +47,9 @@ final class DemoServers implements AutoCloseable {
     private final HttpServer stranger;
     private volatile Map<String, List<String>> seen = Map.of();
 
-    /** Starts both. */
+    /** Starts both; the API accepts this token. */
     DemoServers(String token) throws IOException {
-        this.token = token;
+        accept(token);
         InetSocketAddress anyPort = new InetSocketAddress(InetAddress.getByAddress(new byte[] {127, 0, 0, 1}), 0);
         api = HttpsServer.create(anyPort, 0);
         api.setHttpsConfigurator(new HttpsConfigurator(sslContext()));
@@ -66,14 +77,17 @@ final class DemoServers implements AutoCloseable {
 
     /** The API: every path wants the token, and one leads away. */
     private void answer(HttpExchange exchange) throws IOException {
-        boolean known = ("Bearer " + token).equals(exchange.getRequestHeaders().getFirst("Authorization"));
-        if (!known) {
+        String header = exchange.getRequestHeaders().getFirst("Authorization");
+        String token = header == null || !header.startsWith("Bearer ") ? "" : header.substring("Bearer ".length());
+        if (!accepted.contains(token)) {
+            refused.incrementAndGet();
             answer(exchange, 401, "{\"error\": \"unauthorized\"}");
         } else if (exchange.getRequestURI().getPath().equals("/v1/moved")) {
             exchange.getResponseHeaders().set("Location", strangerUrl() + "/collect");
             answer(exchange, 302, "{}");
         } else {
             answer(exchange, 200, "{\"login\": \"demo-agent\"}");
+            arrival(token).countDown();
         }
     }
 
@@ -93,6 +107,30 @@ final class DemoServers implements AutoCloseable {
                 exchange.getResponseBody().write(body);
             }
         }
+    }
+
+    /** From now on the API accepts this token, too. */
+    void accept(String token) {
+        accepted.add(token);
+    }
+
+    /** From now on the API does not accept this token any more. */
+    void refuse(String token) {
+        accepted.remove(token);
+    }
+
+    /** How many requests the API has answered with 401. */
+    int refused() {
+        return refused.get();
+    }
+
+    /** Waits until the API has had a request with this token; whether it came in time. */
+    boolean awaits(String token, long millis) throws InterruptedException {
+        return arrival(token).await(millis, TimeUnit.MILLISECONDS);
+    }
+
+    private CountDownLatch arrival(String token) {
+        return arrivals.computeIfAbsent(token, any -> new CountDownLatch(1));
     }
 
     /** A client that trusts the API's certificate. */

@@ -26,7 +26,11 @@ import picocli.CommandLine.UnmatchedArgumentException;
  * built: that takes half the time.
  */
 final class Grammar {
-    private static final List<String> COMMANDS = List.of("check", "validate", "explain", "demo");
+    private static final List<String> COMMANDS = List.of("check", "validate", "explain", "watch", "status", "demo");
+
+    /** The option of each command that is a time. */
+    private static final Map<String, String> TIMES =
+            Map.of("watch", "--interval", "status", "--max-age", "demo", "--time");
 
     private Grammar() {}
 
@@ -68,7 +72,8 @@ final class Grammar {
             return unmatched(unmatched, at);
         }
         if (e instanceof MissingParameterException missing) {
-            return option(missing.getMissing().get(0)) + " needs a value";
+            ArgSpec first = missing.getMissing().get(0);
+            return first instanceof OptionSpec ? option(first) + " needs a value" : first.paramLabel() + " is missing";
         }
         if (e instanceof OverwrittenOptionException twice) {
             return option(twice.getOverwritten()) + " is given twice";
@@ -122,7 +127,11 @@ final class Grammar {
             case "check" -> check();
             case "validate" -> config(command(name, "Tells whether a configuration is right, and what it needs."));
             case "explain" -> config(command(name, "Tells which source gave each token, and why the others did not."));
-            default -> command(name, "Shows all of it against an API on loopback, within seconds.");
+            case "watch" -> watch();
+            case "status" -> status();
+            default ->
+                command(name, "Shows all of it against an API on loopback, in about 20 s.")
+                        .addOption(option("--time", "TIME", "How long requests flow; 15s unless it is said."));
         };
     }
 
@@ -137,6 +146,36 @@ final class Grammar {
         check.addOption(option("--request", "REQUEST", "With --env: what proves it, such as 'GET /v1/me'."));
         check.usageMessage().exitCodeListHeading("Exit codes:%n").exitCodeList(exitCodes());
         return check;
+    }
+
+    private static CommandSpec watch() {
+        return config(command("watch", "Keeps checking, and tells what happens: swaps, refusals, failures, reloads."))
+                .addOption(option("--interval", "TIME", "From one check to the next; 30s unless it is said."));
+    }
+
+    private static CommandSpec status() {
+        CommandSpec status = command("status", "Tells what a running agent wrote to its status_file; asks nobody.")
+                .addPositional(PositionalParamSpec.builder()
+                        .index("0")
+                        .arity("1")
+                        .required(true)
+                        .type(String.class)
+                        .paramLabel("FILE")
+                        .description("What status_file names in the agent's configuration.")
+                        .build())
+                .addOption(option("--max-age", "TIME", "How old it may be; 30s unless it is said."))
+                .addOption(flag("--json", "Prints one JSON document."));
+        status.usageMessage().exitCodeListHeading("Exit codes:%n").exitCodeList(statusExitCodes());
+        return status;
+    }
+
+    private static Map<String, String> statusExitCodes() {
+        Map<String, String> codes = new LinkedHashMap<>();
+        codes.put("0", "The agent is usable; it may be degraded.");
+        codes.put("1", "It is not usable.");
+        codes.put("2", "The command line is wrong, there is no such file, or it is no agent's status.");
+        codes.put("3", "It could not be told: nothing was written for longer than --max-age.");
+        return codes;
     }
 
     private static Map<String, String> exitCodes() {
@@ -200,7 +239,7 @@ final class Grammar {
                 token == null ? Set.of() : Set.of(token),
                 command.hasMatchedOption("--json"),
                 command.hasMatchedOption("--strict"),
-                limit(command.matchedOptionValue("--timeout", null)));
+                time(command));
     }
 
     private static @Nullable Direct direct(ParseResult command, @Nullable String config) {
@@ -217,16 +256,19 @@ final class Grammar {
     }
 
     /** A duration as the configuration writes them. */
-    private static Duration limit(@Nullable String text) {
+    private static Duration time(ParseResult command) {
+        String name = command.commandSpec().name();
+        String option = TIMES.getOrDefault(name, "--timeout");
+        String text = command.matchedOptionValue(option, null);
         if (text == null) {
-            return Asked.LIMIT;
+            return Asked.time(name);
         }
-        Location at = Location.of("--timeout");
-        Settings.Entry written = new Settings.Entry("--timeout", at, Settings.text(at, references -> text));
-        Duration limit = Settings.map(at, List.of(written)).duration("--timeout", Duration.ZERO);
-        if (limit.isZero()) {
-            throw new UsageException("--timeout must be a duration such as 500ms, 10s or 2m", "check --help");
+        Location at = Location.of(option);
+        Settings.Entry written = new Settings.Entry(option, at, Settings.text(at, references -> text));
+        Duration time = Settings.map(at, List.of(written)).duration(option, Duration.ZERO);
+        if (time.isZero()) {
+            throw new UsageException(option + " must be a duration such as 500ms, 10s or 2m", name + " --help");
         }
-        return limit;
+        return time;
     }
 }

@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>It ends with 0 if everything works, 1 if a token does not, 2 if the command line or the configuration is wrong or
  * what they name is not there, and 3 if it could not be told. What people read goes to standard output, what is wrong with
- * the command line to standard error. With {@code --json} standard output is exactly one JSON document, whatever happens.
+ * the command line to standard error. With {@code --json} standard output is exactly one JSON document, whatever happens;
+ * {@code watch} prints one object a line, until its thread is interrupted or the process is told to end.
  * No command but {@code demo} writes a file, and no output holds a token's value.
  */
 public final class HealthCheck {
@@ -62,7 +63,12 @@ public final class HealthCheck {
             if (asked == null) {
                 return OK;
             }
-            return asked.command().equals("demo") ? new Demo(shell).run() : new Look(asked, shell).run();
+            return switch (asked.command()) {
+                case "demo" -> new Demo(shell, asked.time()).run();
+                case "watch" -> new Watch(asked, shell).run();
+                case "status" -> new StatusProbe(asked, shell).run();
+                default -> new Look(asked, shell).run();
+            };
         } catch (UsageException e) {
             return refused(e, args, shell);
         } catch (RuntimeException | Error e) {

@@ -3,14 +3,9 @@ package io.keyturn.cli;
 import io.keyturn.TokenAgent;
 import io.keyturn.check.CheckReport;
 import io.keyturn.config.ConfigException;
-import io.keyturn.token.Reason;
 import java.time.Duration;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 
 /** Runs a command that looks at a configuration, and prints what it reports. */
 final class Look {
@@ -29,7 +24,7 @@ final class Look {
         CheckReport report;
         Progress progress = Progress.begin(shell, asked.command() + " " + name);
         try {
-            report = look(configuration());
+            report = look(Configuration.read(asked, shell, asked.time()));
         } catch (ConfigException e) {
             report = new CheckReport("agent", e.problems(), List.of(), List.of(), false);
         } finally {
@@ -64,34 +59,8 @@ final class Look {
         }
     }
 
-    /** What may never end is read on a thread of its own; a file needs none, and a thread has its price at start. */
-    private TokenAgent.Builder configuration() {
-        return Configuration.mayHang(asked, shell) ? inTime() : Configuration.read(asked, shell);
-    }
-
-    private TokenAgent.Builder inTime() {
-        FutureTask<TokenAgent.Builder> reading = new FutureTask<>(() -> Configuration.read(asked, shell));
-        Thread thread = new Thread(reading, "keyturn-read");
-        thread.setDaemon(true);
-        thread.start();
-        try {
-            return reading.get(left().toNanos(), TimeUnit.NANOSECONDS);
-        } catch (ExecutionException e) {
-            if (e.getCause() instanceof RuntimeException cause) {
-                throw cause;
-            }
-            throw new IllegalStateException(e.getCause());
-        } catch (TimeoutException e) {
-            String limit = asked.limit().toMillis() + " ms";
-            throw Configuration.wrong(name, Reason.INVALID, "did not come to its end within " + limit, null);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw Configuration.wrong(name, Reason.INVALID, "the reading of it was interrupted", null);
-        }
-    }
-
     private Duration left() {
-        Duration left = asked.limit().minusNanos(System.nanoTime() - started);
+        Duration left = asked.time().minusNanos(System.nanoTime() - started);
         return left.isNegative() ? Duration.ZERO : left;
     }
 }

@@ -11,8 +11,12 @@ import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
+import okhttp3.Request;
+import okhttp3.Response;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -40,6 +44,7 @@ class DemoTest {
                                 stream,
                                 false,
                                 false),
+                        Duration.ofMillis(1),
                         token,
                         wrongToken)
                 .run();
@@ -77,7 +82,11 @@ class DemoTest {
                 .containsPattern("the stranger +got only .*Host, .*")
                 .contains("All of it as promised")
                 .contains("export AGENT_API_TOKEN=")
-                .endsWith("\n     java -jar k.jar check agent.yaml\n")
+                .contains("\n     java -jar k.jar check agent.yaml\n")
+                .containsPattern("a new token is renamed over its file +#[0-9a-f]{12} → #[0-9a-f]{12} +\\d+ ms")
+                .containsPattern("agent.yaml names another file +#[0-9a-f]{12} → #[0-9a-f]{12} +\\d+ ms")
+                .containsPattern("the old token is revoked when .* +#[0-9a-f]{12} → #[0-9a-f]{12} +\\d+ ms")
+                .containsPattern("\n3 rotations, [1-9]\\d* requests, 0 failed\n$")
                 .doesNotContain("not as promised");
         assertThat(folders()).containsExactlyElementsOf(before);
     }
@@ -90,6 +99,7 @@ class DemoTest {
 
         assertThat(shown())
                 .contains("not as promised: the API refuses the token")
+                .containsPattern("\n3 rotations, [1-9]\\d* requests, 0 failed\n$")
                 .doesNotContain("All of it");
         assertThat(folders()).containsExactlyElementsOf(before);
     }
@@ -98,8 +108,8 @@ class DemoTest {
     void demo_tokensOfItsOwn_areMadeUpEachTime() {
         Cli cli = new Cli(canary);
 
-        Cli.Ended one = cli.run("demo");
-        Cli.Ended other = cli.run("demo");
+        Cli.Ended one = cli.run("demo", "--time", "1ms");
+        Cli.Ended other = cli.run("demo", "--time", "1ms");
 
         assertThat(one.exit()).isZero();
         assertThat(one.err()).isEmpty();
@@ -109,6 +119,44 @@ class DemoTest {
 
     private static String fingerprint(Cli.Ended ended) {
         return ended.out().replaceFirst("(?s).*?(api_token#[0-9a-f]{12}).*", "$1");
+    }
+
+    /** The demo must fail where the SDK does: here the token is not replaced, or requests fail. */
+    @Test
+    void traffic_requestsFail_areCounted() throws Exception {
+        try (DemoServers servers = new DemoServers("right-token")) {
+            DemoTraffic traffic = new DemoTraffic(servers.client(), servers.apiUrl() + "/v1/me");
+            try (traffic) {
+                Awaitility.await().atMost(Duration.ofSeconds(20)).until(() -> traffic.requests() >= 20);
+            }
+            assertThat(traffic.failed()).isEqualTo(traffic.requests());
+            assertThat(traffic.firstFailure()).isEqualTo("status 401");
+            assertThat(servers.refused()).isEqualTo(traffic.requests());
+        }
+    }
+
+    @Test
+    void servers_tokenThatNobodySends_doesNotArrive() throws Exception {
+        try (DemoServers servers = new DemoServers("right-token")) {
+            assertThat(servers.awaits("right-token", 1)).isFalse();
+            assertThat(status(servers)).isEqualTo(200);
+            assertThat(servers.awaits("right-token", 10_000)).isTrue();
+
+            servers.refuse("right-token");
+            assertThat(status(servers)).isEqualTo(401);
+            assertThat(servers.refused()).isEqualTo(1);
+            assertThat(servers.awaits("other-token", 1)).isFalse();
+        }
+    }
+
+    private static int status(DemoServers servers) throws IOException {
+        Request request = new Request.Builder()
+                .url(servers.apiUrl())
+                .header("Authorization", "Bearer right-token")
+                .build();
+        try (Response response = servers.client().newCall(request).execute()) {
+            return response.code();
+        }
     }
 
     @Test

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.keyturn.AgentStatus;
 import io.keyturn.Canary;
 import io.keyturn.RecordingServer;
 import io.keyturn.RecordingServer.Answer;
@@ -13,13 +14,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -159,12 +166,84 @@ class RunnableJarIT {
         Path temporary = Files.createDirectory(folder.resolve("tmp"));
         before.addAll(List.of("env", "JAVA_TOOL_OPTIONS=-Djava.io.tmpdir=" + temporary));
 
-        Ended ended = run("demo");
+        Ended ended = run("demo", "--time", "3s");
 
         assertThat(ended.exit()).as(ended.out() + ended.err()).isZero();
-        assertThat(ended.out()).contains("java -jar " + JAR + " check agent.yaml");
+        assertThat(ended.out())
+                .contains("java -jar " + JAR + " check agent.yaml")
+                .containsPattern("\n[1-9]\\d* rotations, [1-9]\\d* requests, 0 failed\n$");
         try (Stream<Path> left = Files.list(temporary)) {
             assertThat(left).isEmpty();
+        }
+    }
+
+    // --- an agent that runs ---
+
+    /** It is what a probe starts again and again. */
+    @Test
+    void status_aFileAndNoOption_loadsNothingThatItDoesNotNeed() throws Exception {
+        AgentStatus status =
+                new AgentStatus("ci-agent", Instant.now(), AgentStatus.Phase.RUNNING, List.of(), Set.of(), null);
+        Cli.write(folder, "status.json", status.toJson());
+        Path log = notes.resolve("loaded");
+
+        Ended ended =
+                start(List.of(JAVA, "-Xlog:class+load:file=" + log, "-jar", jar.toString(), "status", "status.json"));
+
+        assertThat(ended.exit()).as(ended.out() + ended.err()).isZero();
+        assertThat(ended.out()).contains("pass: agent ci-agent (0 tokens) is usable");
+        assertThat(Files.readString(log))
+                .contains(" io.keyturn.cli.StatusProbe ")
+                .doesNotContain(" picocli.", " okhttp3.", " org.yaml.", " kotlin.", " com.github.benmanes.");
+    }
+
+    @Test
+    void watch_sigtermWhileACheckHangs_endsWithAllOfItPrinted() throws Exception {
+        CountDownLatch over = new CountDownLatch(1);
+        AtomicBoolean hangs = new AtomicBoolean();
+        api.on("/v1/me", seen -> {
+            if (hangs.get()) {
+                try {
+                    over.await();
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                }
+            }
+            return seen.holds("Bearer " + canary.token()) ? Answer.ok("") : Answer.of(401, "");
+        });
+        Cli.write(folder, "agent.yaml", proving());
+        Path out = notes.resolve("watched");
+        ProcessBuilder builder = new ProcessBuilder(JAVA, "-jar", jar.toString(), "watch", "--interval", "1s", "--json")
+                .directory(folder.toFile())
+                .redirectErrorStream(true)
+                .redirectOutput(out.toFile());
+        builder.environment().keySet().removeIf(name -> name.startsWith("JAVA") || name.startsWith("KEYTURN"));
+        builder.environment().putAll(variables);
+        Process process = builder.start();
+        try {
+            Awaitility.await()
+                    .atMost(Duration.ofSeconds(60))
+                    .until(() -> Files.readString(out).contains("\"event\":\"check\""));
+            hangs.set(true);
+            int before = api.seen("/v1/me").size();
+            Awaitility.await()
+                    .atMost(Duration.ofSeconds(60))
+                    .until(() -> api.seen("/v1/me").size() > before);
+
+            // SIGTERM; the check by itself would take 30 s.
+            process.destroy();
+
+            assertThat(process.waitFor(10, TimeUnit.SECONDS)).isTrue();
+            assertThat(process.exitValue()).isEqualTo(128 + 15);
+        } finally {
+            over.countDown();
+            process.destroyForcibly();
+        }
+        String said = Files.readString(out);
+        canary.saw("watched", said);
+        assertThat(said).contains("\"event\":\"resolved\"").endsWith("}\n");
+        for (String line : said.lines().toList()) {
+            assertThat(new ObjectMapper().readTree(line).get("schema").asInt()).isEqualTo(1);
         }
     }
 
@@ -183,7 +262,7 @@ class RunnableJarIT {
         assertThat(check.exit()).as(check.out() + check.err()).isZero();
         assertThat(check.err()).isEmpty();
 
-        Ended demo = run("demo");
+        Ended demo = run("demo", "--time", "1ms");
         assertThat(demo.exit()).as(demo.out() + demo.err()).isZero();
     }
 
@@ -215,7 +294,7 @@ class RunnableJarIT {
         Ended check = run("check");
         assertThat(check.exit()).as(check.out() + check.err()).isZero();
 
-        Ended demo = run("demo");
+        Ended demo = run("demo", "--time", "1ms");
         assertThat(demo.exit()).as(demo.out() + demo.err()).isZero();
     }
 

@@ -40,11 +40,13 @@ class UsageTest {
 
     @Test
     void noCommand_lists() {
-        assertThat(refused().err()).contains("check, validate, explain, demo").contains("keyturn --help");
+        assertThat(refused().err())
+                .contains("check, validate, explain, watch, status, demo")
+                .contains("keyturn --help");
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"watch", "status", "rotate", "audit", "chek", "check agent.yaml", ""})
+    @ValueSource(strings = {"rotate", "audit", "chek", "check agent.yaml", ""})
     void unknownCommand_lists(String command) {
         assertThat(refused(command).err()).contains("unknown command").contains("validate");
     }
@@ -57,7 +59,7 @@ class UsageTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"check", "validate", "explain", "demo"})
+    @ValueSource(strings = {"check", "validate", "explain", "watch", "status", "demo"})
     void tooManyArguments_areRefused(String command) {
         assertThat(refused(command, "a.yaml", "b.yaml").err()).contains("too many arguments for " + command);
     }
@@ -66,6 +68,7 @@ class UsageTest {
     void valueMissing_isTold() {
         assertThat(cli.run("check", "a.yaml", "--timeout").err()).contains("--timeout needs a value");
         assertThat(refused("check", "--token").err()).contains("--token needs a value");
+        assertThat(refused("status").err()).contains("keyturn: FILE is missing");
     }
 
     @Test
@@ -77,6 +80,9 @@ class UsageTest {
     @ValueSource(strings = {"10", "0s", "-1s", "soon", "1h30m", ""})
     void timeout_notADuration_isRefused(String time) {
         assertThat(refused("check", "--timeout=" + time).err()).contains("--timeout must be a duration such as");
+        assertThat(refused("watch", "--interval=" + time).err()).contains("--interval must be a duration such as");
+        assertThat(refused("status", "a", "--max-age=" + time).err()).contains("--max-age must be a duration such as");
+        assertThat(refused("demo", "--time=" + time).err()).contains("--time must be a duration such as");
     }
 
     @Test
@@ -139,7 +145,7 @@ class UsageTest {
 
         assertThat(ended.exit()).isZero();
         assertThat(ended.out())
-                .contains("check", "validate", "explain", "demo", "--version")
+                .contains("check", "validate", "explain", "watch", "status", "demo", "--version")
                 .doesNotContain("\u001B");
         assertThat(ended.err()).isEmpty();
     }
@@ -149,6 +155,8 @@ class UsageTest {
         "check, Usage: keyturn check",
         "validate, Usage: keyturn validate",
         "explain, Usage: keyturn explain",
+        "watch, Usage: keyturn watch",
+        "status, Usage: keyturn status",
         "demo, Usage: keyturn demo"
     })
     void help_command_tellsItsOptions(String command, String usage) {
@@ -164,6 +172,12 @@ class UsageTest {
         assertThat(cli.run("check", "--help").out())
                 .contains("--token", "--json", "--strict", "--timeout", "--env", "--endpoint", "--request")
                 .contains("Exit codes:");
+    }
+
+    @Test
+    void help_watchAndStatus_tellTheirOptions() {
+        assertThat(cli.run("watch", "--help").out()).contains("--interval", "--json", "CONFIG");
+        assertThat(cli.run("status", "--help").out()).contains("--max-age", "--json", "FILE", "Exit codes:");
     }
 
     @Test
@@ -183,6 +197,8 @@ class UsageTest {
                 assertThat(Asked.plainly(args)).isNotNull().isEqualTo(Grammar.read(args, shell));
             }
         }
+        String[] status = {"status", "status.json"};
+        assertThat(Asked.plainly(status)).isNotNull().isEqualTo(Grammar.read(status, shell));
     }
 
     @Test
@@ -191,6 +207,8 @@ class UsageTest {
             {},
             {"demo"},
             {"watch"},
+            {"status"},
+            {"status", "--json"},
             {"check", "--json"},
             {"check", "-h"},
             {"check", "--"},

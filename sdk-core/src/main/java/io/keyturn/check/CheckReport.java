@@ -59,6 +59,7 @@ public record CheckReport(
      *
      * @param source where it came from
      * @param sources what each source answered, where that was asked
+     * @param refreshAt when the source is asked again by itself
      * @param identity whom the API says that it belongs to
      */
     public record TokenCheck(
@@ -70,6 +71,7 @@ public record CheckReport(
             List<String> endpoints,
             List<String> scopes,
             @Nullable Instant expiresAt,
+            @Nullable Instant refreshAt,
             @Nullable String identity,
             List<Step> steps) {
         /** The worst of its steps. */

@@ -15,6 +15,7 @@ import io.keyturn.token.Token;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -34,6 +35,8 @@ public final class ConnectivityCheck {
      * @param request what proves it, or null
      * @param target where that request goes, or null
      * @param required whether it is a failure that there is none
+     * @param perKey whether there is one for each key, of which none is asked here
+     * @param outdated why what the configuration says now is not in force; null if it is
      */
     public record Subject(
             String name,
@@ -42,7 +45,14 @@ public final class ConnectivityCheck {
             List<Endpoint> endpoints,
             @Nullable CheckRequest request,
             @Nullable HttpUrl target,
-            boolean required) {}
+            boolean required,
+            boolean perKey,
+            @Nullable String outdated) {
+        /** The same token, while the configuration of an agent was changed and cannot be used. */
+        public Subject outdated(@Nullable String why) {
+            return new Subject(name, at, provider, endpoints, request, target, required, perKey, why);
+        }
+    }
 
     private final Subject subject;
     private final Clock clock;
@@ -51,7 +61,17 @@ public final class ConnectivityCheck {
     private ConnectivityCheck(Subject subject, Clock clock) {
         this.subject = subject;
         this.clock = clock;
-        steps.passed("config", subject.at.toString());
+        if (subject.outdated == null) {
+            steps.passed("config", subject.at.toString());
+        } else {
+            steps.add(
+                    "config",
+                    Status.WARN,
+                    "degraded",
+                    "the configuration was changed and cannot be used, so what it said before is in force: "
+                            + subject.outdated,
+                    "mend the file; it is read again when it changes");
+        }
     }
 
     /** Proves a token; blocks until that is done, or the probe's time is over. */
@@ -61,7 +81,7 @@ public final class ConnectivityCheck {
 
     /** Asks each source what it has, up to the one that the token comes from; no network but the sources' own. */
     public static TokenCheck explain(Subject subject, Clock clock) {
-        List<SourceCheck> sources = sources(subject.provider.source());
+        List<SourceCheck> sources = subject.perKey ? List.of() : sources(subject.provider.source());
         ConnectivityCheck check = new ConnectivityCheck(subject, clock);
         Snapshot snapshot = check.resolve();
         return describe(subject, snapshot, null, sources, check.steps.taken());
@@ -72,7 +92,7 @@ public final class ConnectivityCheck {
         Steps steps = new Steps();
         steps.passed("config", at.toString());
         return new TokenCheck(
-                name, null, null, null, List.of(), texts(endpoints), List.of(), null, null, steps.taken());
+                name, null, null, null, List.of(), texts(endpoints), List.of(), null, null, null, steps.taken());
     }
 
     /** That the look at a token did not come to its end, and why; the text must not hold a value. */
@@ -124,6 +144,7 @@ public final class ConnectivityCheck {
                 texts(subject.endpoints),
                 token == null ? List.of() : token.scopes().map(List::copyOf).orElse(List.of()),
                 token == null ? null : token.expiresAt().orElse(null),
+                token == null ? null : subject.provider.status().refreshAt(),
                 identity,
                 steps);
     }
@@ -141,6 +162,15 @@ public final class ConnectivityCheck {
     }
 
     private @Nullable Snapshot resolve() {
+        if (subject.perKey) {
+            steps.add(
+                    "resolve",
+                    Status.WARN,
+                    "per_key",
+                    "there is a token for each key, and none is asked here",
+                    "ask for one in the program: agent.provider(name, key)");
+            return null;
+        }
         try {
             Snapshot snapshot = subject.provider.snapshot();
             resolved(snapshot);
@@ -190,7 +220,9 @@ public final class ConnectivityCheck {
         Duration soon = token.issuedAt()
                 .map(issued -> Duration.between(issued, end).dividedBy(5))
                 .orElse(Duration.ofDays(1));
-        String detail = "ends at " + end + ", in " + human(left);
+        Instant refresh = subject.provider.status().refreshAt();
+        String detail = "ends at " + end + ", in " + human(left)
+                + (refresh == null ? "" : "; fetched anew at " + refresh.truncatedTo(ChronoUnit.SECONDS));
         if (left.compareTo(soon) < 0) {
             steps.add("expiry", Status.WARN, "expires_soon", detail, "store its successor there before then");
         } else {

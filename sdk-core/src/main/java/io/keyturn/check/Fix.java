@@ -25,7 +25,11 @@ final class Fix {
             case LIFETIME -> "issue a token that ends earlier";
             case SCOPE -> "issue a token with the scopes that are wanted and no others";
             case LEAKED -> "revoke it, issue a new token and store it there";
+            case UNAUTHENTICATED -> "store a token there that the API accepts";
+            case NOT_PERMITTED -> "give the token's owner the right, or store another token";
+            case KEY -> "say for which key: TokenUse.key(…), of letters, digits, '_', '.' and '-'";
             case DESTINATION -> "send the token only to its endpoints";
+            case REMOVED -> "configure it again, or use another token";
             case CLOSED -> "start another agent: this one was closed";
         };
     }

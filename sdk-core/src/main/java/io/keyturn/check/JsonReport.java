@@ -99,6 +99,7 @@ final class JsonReport {
         texts("endpoints", token.endpoints());
         texts("scopes", token.scopes());
         known("expiresAt", token.expiresAt());
+        known("refreshAt", token.refreshAt());
         known("identity", token.identity());
         out.writeBooleanField("ok", report.ok(token));
         out.writeStringField("status", token.status().word());

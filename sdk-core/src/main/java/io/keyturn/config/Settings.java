@@ -158,6 +158,16 @@ public final class Settings {
         }
     }
 
+    /** What the references in it are filled in with. */
+    public References references() {
+        return references;
+    }
+
+    /** Whether another one is the same text as it was written, wherever that was, with the same references. */
+    public boolean isSameText(Settings other) {
+        return node.text != null && node.text.equals(other.node.text) && references.equals(other.references);
+    }
+
     /**
      * The text, its references filled in as they are now.
      *
@@ -173,6 +183,15 @@ public final class Settings {
             throw new ConfigException(
                     e.problems().stream().map(p -> p.movedTo(node.at)).toList());
         }
+    }
+
+    /**
+     * The text as a positive duration such as {@code 10s}, {@code 5m}, {@code 12h} or {@code 90d}.
+     *
+     * @throws ConfigException if it is none
+     */
+    public Duration duration() {
+        return Durations.parse(text());
     }
 
     /** The items of a list; a text or a map is a list of one. */
@@ -259,7 +278,7 @@ public final class Settings {
 
     /** A positive duration such as {@code 10s}, {@code 5m}, {@code 12h} or {@code 90d}. */
     public Duration duration(String key, Duration fallback) {
-        return read(key, fallback, value -> Durations.parse(value.text()));
+        return read(key, fallback, Settings::duration);
     }
 
     /** A day, which begins at midnight UTC, or an instant of ISO 8601; null where it is not there. */

@@ -2,18 +2,17 @@ package io.keyturn.event;
 
 import io.keyturn.token.Reason;
 import io.keyturn.token.Token;
+import io.keyturn.token.TokenException;
 import java.time.Instant;
+import java.util.List;
 
 /**
- * Something that happened to a token. Of a token it tells name, fingerprint and generation; of a URL the scheme, host,
- * port and path, never the query, where a caller may have put a secret.
+ * Something that happened to a token, or to the configuration of all. Of a token it tells name, fingerprint and
+ * generation; of a URL the scheme, host, port and path, never the query, where a caller may have put a secret.
  */
 public sealed interface TokenEvent {
     /** When it happened, by the agent's clock. */
     Instant at();
-
-    /** The token's name. */
-    String token();
 
     /**
      * The first version was found.
@@ -49,6 +48,28 @@ public sealed interface TokenEvent {
      */
     record RefreshFailed(Instant at, String token, Reason reason, String message) implements TokenEvent {}
 
+    /**
+     * A token was not taken, since the API refused it when it was tried. The version before it stays.
+     *
+     * @param fingerprint of the one that was refused
+     */
+    record SwapRefused(Instant at, String token, String fingerprint, Reason reason, String message)
+            implements TokenEvent {
+        /** A refused version, and why. */
+        public static SwapRefused of(Instant at, Token candidate, TokenException why) {
+            return new SwapRefused(
+                    at, candidate.name(), candidate.fingerprint(), why.reason(), String.valueOf(why.getMessage()));
+        }
+    }
+
+    /** This version has ended, and no other was there in time: nothing is handed out until there is one. */
+    record Expired(Instant at, String token, String fingerprint, long generation) implements TokenEvent {
+        /** A version that has ended. */
+        public static Expired of(Instant at, Token token) {
+            return new Expired(at, token.name(), token.fingerprint(), token.generation());
+        }
+    }
+
     /** A server answered 401 to this version. Told at most once a second, however many requests were answered so. */
     record Rejected(Instant at, String token, String fingerprint, long generation) implements TokenEvent {
         /** A rejected version. */
@@ -72,4 +93,19 @@ public sealed interface TokenEvent {
      * @param field the header or the query parameter that was already there
      */
     record Overridden(Instant at, String token, String url, String field) implements TokenEvent {}
+
+    /**
+     * The configuration was changed, and what it says now is in force.
+     *
+     * @param tokens the names of the tokens that were added, changed or removed
+     * @param restart the keys that were changed and need a restart; until then what they said before is in force
+     */
+    record Reloaded(Instant at, List<String> tokens, List<String> restart) implements TokenEvent {}
+
+    /**
+     * The configuration was changed, and what it says now cannot be used: what it said before stays in force.
+     *
+     * @param message every problem with its place
+     */
+    record ReloadFailed(Instant at, String message) implements TokenEvent {}
 }

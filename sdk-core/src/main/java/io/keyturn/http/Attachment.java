@@ -17,10 +17,12 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Attachment {
     private final URI uri;
+    private final @Nullable TokenUse use;
     private final @Nullable Sent sent;
 
-    Attachment(URI uri, @Nullable Sent sent) {
+    Attachment(URI uri, @Nullable TokenUse use, @Nullable Sent sent) {
         this.uri = uri;
+        this.use = use;
         this.sent = sent;
     }
 
@@ -68,7 +70,7 @@ public final class Attachment {
      * @return whether another token is there now, so that it makes sense to authorize and send the request once more
      */
     public boolean answered(int status) {
-        return status == 401 && sent != null && sent.binding().provider().invalidate(sent.token());
+        return status == 401 && sent != null && sent.by().invalidate(sent, use);
     }
 
     /** Tells which token is carried, never its value. */

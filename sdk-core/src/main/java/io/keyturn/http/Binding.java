@@ -2,27 +2,30 @@ package io.keyturn.http;
 
 import io.keyturn.policy.Endpoint;
 import io.keyturn.policy.TokenPolicy;
-import io.keyturn.provider.LiveProvider;
+import io.keyturn.provider.Providers;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A token, where it goes and how.
  *
  * @param name the token's name
- * @param provider its current version, with what is sent of it
+ * @param providers its current version, with what is sent of it
  * @param endpoints where it may go; none: it is attached nowhere
  * @param placement where in a request it stands
  * @param byName whether it goes only with requests that name it
  * @param cacheable whether answers to it may lie in OkHttp's cache
+ * @param rotatedFrom the header of an endpoint's answers that carries the next token, or null
  * @param policy what else is asked before each request
  */
 public record Binding(
         String name,
-        LiveProvider provider,
+        Providers providers,
         List<Endpoint> endpoints,
         Placement placement,
         boolean byName,
         boolean cacheable,
+        @Nullable String rotatedFrom,
         TokenPolicy policy) {
     /** Whether what a caller has set is only the token's placeholder, with or without the prefix. */
     boolean isPlaceholder(String existing) {

@@ -6,21 +6,27 @@ import io.keyturn.event.TokenListener;
 import io.keyturn.policy.Destination;
 import io.keyturn.policy.Endpoint;
 import io.keyturn.policy.TokenDeniedException;
+import io.keyturn.policy.TokenPolicies;
+import io.keyturn.policy.TokenPolicy;
+import io.keyturn.provider.KeyedProviders;
+import io.keyturn.provider.LiveProvider;
 import io.keyturn.provider.Snapshot;
 import io.keyturn.provider.TokenUnavailableException;
 import io.keyturn.token.Reason;
 import io.keyturn.token.Token;
+import io.keyturn.token.TokenDocument;
 import java.net.InetAddress;
 import java.net.URI;
 import java.time.Clock;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Collectors;
 import okhttp3.HttpUrl;
 import okhttp3.Interceptor;
 import okhttp3.OkHttpClient;
@@ -35,15 +41,25 @@ import org.jspecify.annotations.Nullable;
  * <p>Made by the agent; an application says {@code agent.install(…)} or {@code agent.authorize(…)}.
  */
 public final class EndpointBindings {
-    private final List<Binding> bindings;
-    private final Map<String, List<Route>> routes;
+    private static final int MOST_SHOWN = 40;
+
     private final TokenListener events;
     private final Clock clock;
     private final OkHttpFace face;
+    private volatile Table table;
     private volatile boolean closed;
 
     /** One endpoint of one token. */
-    private record Route(Endpoint endpoint, Binding binding) {}
+    private record Route(Endpoint endpoint, Binding binding, boolean alone) {}
+
+    /** All that a configuration says, replaced as a whole: no request sees a part of it. */
+    private record Table(Map<String, Binding> byName, Routes where) {
+        static Table of(List<Binding> bindings) {
+            Map<String, Binding> names = new LinkedHashMap<>();
+            bindings.forEach(binding -> names.put(binding.name(), binding));
+            return new Table(names, Routes.of(routes(bindings)));
+        }
+    }
 
     /**
      * The bindings of an agent's tokens.
@@ -51,11 +67,48 @@ public final class EndpointBindings {
      * @throws ConfigException if two tokens that go with every request have the same endpoint
      */
     public EndpointBindings(List<Binding> bindings, TokenListener events, Clock clock) {
-        this.bindings = List.copyOf(bindings);
         this.events = events;
         this.clock = clock;
-        this.routes = routes(bindings);
+        this.table = Table.of(bindings);
         this.face = new OkHttpFace(this);
+    }
+
+    /**
+     * From the next hop on, these tokens go to these endpoints and no others.
+     *
+     * @throws ConfigException if two tokens that go with every request have the same endpoint; then nothing changes
+     */
+    public void replace(List<Binding> bindings) {
+        table = Table.of(bindings);
+    }
+
+    /**
+     * Where to look for the endpoint of a URL, the deepest first. A few are compared one by one: each request brings a text of
+     * its own for the host, and to look it up its hash would have to be computed.
+     */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    private record Routes(Route[] few, Map<String, Route[]> byHost) {
+        private static final int FEW = 8;
+        private static final Route[] NONE = {};
+
+        static Routes of(Map<String, List<Route>> byHost) {
+            Map<String, Route[]> arrays = new HashMap<>();
+            byHost.forEach((host, routes) -> arrays.put(host, array(routes)));
+            Route[] all = arrays.values().stream().flatMap(Arrays::stream).toArray(Route[]::new);
+            return all.length <= FEW ? new Routes(all, Map.of()) : new Routes(NONE, arrays);
+        }
+
+        /** Where there is no choice, nobody needs to look for a placeholder that would make it. */
+        private static Route[] array(List<Route> routes) {
+            Route only = routes.get(0);
+            boolean alone = routes.size() == 1 && !only.binding.byName();
+            return alone ? new Route[] {new Route(only.endpoint, only.binding, true)} : routes.toArray(NONE);
+        }
+
+        /** All that may cover a URL on this host, and perhaps some that do not. */
+        Route[] of(String host) {
+            return byHost.isEmpty() ? few : byHost.getOrDefault(host, NONE);
+        }
     }
 
     /** By host, the deepest endpoint first, so that the first that covers a URL is the longest match. */
@@ -67,7 +120,7 @@ public final class EndpointBindings {
                 for (Route route : routes) {
                     requireNoTie(route, binding, endpoint);
                 }
-                routes.add(new Route(endpoint, binding));
+                routes.add(new Route(endpoint, binding, false));
             }
         }
         byHost.values()
@@ -108,6 +161,21 @@ public final class EndpointBindings {
         return face.alone();
     }
 
+    /**
+     * Attaches this version on the wire, whatever the current one is, and asks the policy before it does. For a token that
+     * is tried before it becomes the current one.
+     */
+    public static Interceptor carrying(Snapshot candidate, Placement placement, TokenPolicy policy) {
+        return chain -> {
+            Request request = chain.request();
+            InetAddress address = OkHttpFace.address(chain);
+            policy.check(candidate.token(), new Destination(request.method(), request.url(), address));
+            Request.Builder onWire = request.newBuilder();
+            placement.place(onWire, request.url(), candidate.sent());
+            return chain.proceed(onWire.build());
+        };
+    }
+
     /** Attaches a token hop by hop and does nothing else: no second try after a 401. For the connectivity check. */
     public Interceptor networkInterceptor() {
         return face.onTheWire();
@@ -137,10 +205,10 @@ public final class EndpointBindings {
             binding = Endpoint.hasDotSegment(String.valueOf(uri.getPath())) ? null : find(url, use, null);
         }
         if (url == null || binding == null) {
-            return new Attachment(uri, null);
+            return new Attachment(uri, use, null);
         }
-        Snapshot snapshot = admitted(binding, method.toUpperCase(Locale.ROOT), url, null);
-        return new Attachment(uri, new Sent(this, binding, snapshot, null));
+        Snapshot snapshot = admitted(binding, use, method.toUpperCase(Locale.ROOT), url, null);
+        return new Attachment(uri, use, Sent.of(this, binding, snapshot, null));
     }
 
     /** From now on a request to a declared endpoint fails; it never goes out bare. */
@@ -157,19 +225,21 @@ public final class EndpointBindings {
      */
     @Nullable
     Binding find(HttpUrl url, @Nullable TokenUse use, @Nullable Request request) {
-        List<Route> candidates = routes.get(url.host());
-        if (candidates == null || (use != null && use.isNone())) {
+        Route[] candidates = table.where.of(url.host());
+        if (candidates.length == 0 || (use != null && use.isNone())) {
             return null;
         }
         String named = use == null ? null : use.nameOrNull();
+        boolean keyed = TokenUse.keyOf(use) != null;
         Binding longest = null;
         for (Route route : candidates) {
             Binding binding = route.binding();
             if ((named != null && !named.equals(binding.name()))
+                    || (keyed && !binding.providers().isPerKey())
                     || !route.endpoint().covers(url)) {
                 continue;
             }
-            if (named != null || hasPlaceholder(binding, request)) {
+            if (named != null || route.alone() || hasPlaceholder(binding, request)) {
                 return binding;
             }
             if (longest == null && !binding.byName()) {
@@ -186,46 +256,77 @@ public final class EndpointBindings {
 
     /** Whether answers from this URL may lie in a cache: they may unless one of its tokens forbids it. */
     boolean isCacheable(HttpUrl url) {
-        List<Route> candidates = routes.get(url.host());
-        if (candidates != null) {
-            for (Route route : candidates) {
-                if (!route.binding().cacheable() && route.endpoint().covers(url)) {
-                    return false;
-                }
+        for (Route route : table.where.of(url.host())) {
+            if (!route.binding().cacheable() && route.endpoint().covers(url)) {
+                return false;
             }
         }
         return true;
     }
 
-    /** A request may name only a token that there is, and only at the token's endpoints. */
+    /** A request may name only a token that there is, and only at the token's endpoints; so with a key. */
     void requirePossible(@Nullable TokenUse use, HttpUrl url) throws TokenDeniedException {
         String name = use == null ? null : use.nameOrNull();
         if (name == null) {
+            if (TokenUse.keyOf(use) != null && find(url, use, null) == null) {
+                throw denied("", url, "no token of which there is one for each key goes to " + place(url));
+            }
             return;
         }
-        if (bindings.stream().noneMatch(binding -> binding.name().equals(name))) {
-            String known = bindings.stream().map(Binding::name).collect(Collectors.joining(", "));
+        Map<String, Binding> names = table.byName;
+        Binding binding = names.get(name);
+        if (binding == null) {
+            String known = String.join(", ", names.keySet());
             throw denied(name, url, "no token is named '" + name + "'; known are: " + known);
         }
         if (find(url, use, null) == null) {
-            throw denied(name, url, "token '" + name + "' may not go to " + place(url));
+            boolean keyless =
+                    TokenUse.keyOf(use) != null && !binding.providers().isPerKey();
+            throw denied(
+                    name,
+                    url,
+                    "token '" + name + (keyless ? "' is the same for each key" : "' may not go to " + place(url)));
         }
     }
 
     /** The current token with what is sent of it, once every rule has agreed that it may go there. */
-    Snapshot admitted(Binding binding, String method, HttpUrl url, @Nullable InetAddress address)
+    Snapshot admitted(
+            Binding binding, @Nullable TokenUse use, String method, HttpUrl url, @Nullable InetAddress address)
             throws TokenUnavailableException, TokenDeniedException {
         if (closed) {
             throw new TokenDeniedException(Reason.CLOSED, "agent closed", null);
         }
-        Snapshot snapshot = binding.provider().snapshot();
+        Snapshot snapshot = provider(binding, use, url).snapshot();
         requireAllowed(binding, snapshot.token(), method, url, address);
         return snapshot;
+    }
+
+    private LiveProvider provider(Binding binding, @Nullable TokenUse use, HttpUrl url) throws TokenDeniedException {
+        String key = TokenUse.keyOf(use);
+        if (binding.providers().isPerKey() && (key == null || !KeyedProviders.isKey(key))) {
+            String why = key == null
+                    ? "token '" + binding.name() + "' is one for each key, and the request names none: TokenUse.key(…)"
+                    : noKey(key);
+            TokenDeniedException denied = new TokenDeniedException(Reason.KEY, why, null);
+            report(binding.name(), url, denied);
+            throw denied;
+        }
+        return binding.providers().of(key);
+    }
+
+    /** Why a text is no key. It is shown as far as it is printable, since it is no secret but may be anything. */
+    public static String noKey(String key) {
+        String shown = key.length() > MOST_SHOWN ? key.substring(0, MOST_SHOWN) + "…" : key;
+        return "'" + shown.replaceAll("[^ -~…]", "?")
+                + "' is no key: that is 1 to 128 letters, digits, '_', '.' and '-'," + " and begins with no dot";
     }
 
     /** Asks the token's policy whether it may go there. */
     void requireAllowed(Binding binding, Token token, String method, HttpUrl url, @Nullable InetAddress address)
             throws TokenDeniedException {
+        if (!TokenPolicies.isAskedOfRequests(binding.policy())) {
+            return;
+        }
         try {
             binding.policy().check(token, new Destination(method, url, address));
         } catch (TokenDeniedException e) {
@@ -235,6 +336,50 @@ public final class EndpointBindings {
             // A rule that cannot tell denies; what it says may hold anything.
             throw denied(
                     binding.name(), url, "a policy failed with " + e.getClass().getName());
+        }
+    }
+
+    /**
+     * Tells that a server answered 401 to what was sent. It is the name's present provider that is told: the one that the
+     * request found may have been replaced since.
+     *
+     * @return whether another token is there now
+     */
+    boolean invalidate(Sent sent, @Nullable TokenUse use) {
+        String name = sent.binding().name();
+        String key = TokenUse.keyOf(use);
+        Binding asked = null;
+        Binding present = table.byName.get(name);
+        boolean another = false;
+        while (!another && present != null && !present.equals(asked)) {
+            // Once more if it was replaced while it was asked: its successor is the one to answer.
+            asked = present;
+            another = present.providers().isPerKey() == (key != null)
+                    && present.providers().of(key).invalidate(sent.token());
+            present = table.byName.get(name);
+        }
+        return another;
+    }
+
+    /** Takes the next token out of an answer of an endpoint, if the configuration says in which header it comes. */
+    void takeRotated(Sent sent, @Nullable TokenUse use, Response response) {
+        String header = sent.binding().rotatedFrom();
+        String value = header == null ? null : response.header(header);
+        if (value == null || value.isBlank()) {
+            return;
+        }
+        try {
+            String origin = "response header " + header + " of "
+                    + place(response.request().url());
+            LiveProvider provider = sent.binding().providers().of(TokenUse.keyOf(use));
+            provider.offer(TokenDocument.of(value).withOrigin(origin), sent.token());
+        } catch (IllegalArgumentException e) {
+            // Not a token. The answer is the caller's, whatever else stands in it.
+            events.onEvent(new TokenEvent.RefreshFailed(
+                    clock.instant(),
+                    sent.binding().name(),
+                    Reason.MALFORMED,
+                    "response header " + header + " holds no token"));
         }
     }
 

@@ -6,8 +6,8 @@ import io.keyturn.config.ConfigException;
 import io.keyturn.token.Secret;
 import java.util.Base64;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Set;
-import java.util.function.Function;
 import okhttp3.HttpUrl;
 import okhttp3.Request;
 import org.jspecify.annotations.Nullable;
@@ -36,12 +36,16 @@ final class HeaderPlacement extends Placement {
             "cache-control",
             "proxy-authorization");
 
-    private final String name;
-    private final Function<String, Secret> form;
+    static final HeaderPlacement BEARER = withPrefix("Authorization", "Bearer ");
 
-    private HeaderPlacement(String name, Function<String, Secret> form) {
+    private final String name;
+    private final String prefix;
+    private final @Nullable String user;
+
+    private HeaderPlacement(String name, String prefix, @Nullable String user) {
         this.name = name;
-        this.form = form;
+        this.prefix = prefix;
+        this.user = user;
     }
 
     static HeaderPlacement withPrefix(String name, String prefix) {
@@ -51,17 +55,14 @@ final class HeaderPlacement extends Placement {
         if (!prefix.chars().allMatch(c -> c >= ' ' && c <= '~')) {
             throw new ConfigException("the prefix of a header must be printable ASCII");
         }
-        return new HeaderPlacement(name, value -> Secret.of(prefix + withoutPrefix(value, prefix)));
+        return new HeaderPlacement(name, prefix, null);
     }
 
     static HeaderPlacement ofUser(String user) {
         if (!user.chars().allMatch(c -> c >= ' ' && c <= '~' && c != ':')) {
             throw new ConfigException("the user's name must be printable ASCII without a colon");
         }
-        return new HeaderPlacement("Authorization", value -> {
-            byte[] pair = (user + ":" + value).getBytes(UTF_8);
-            return Secret.of("Basic " + Base64.getEncoder().encodeToString(pair));
-        });
+        return new HeaderPlacement("Authorization", "Basic ", user);
     }
 
     /** A token that was stored together with its prefix gets it once, not twice. */
@@ -79,7 +80,11 @@ final class HeaderPlacement extends Placement {
 
     @Override
     Secret form(String value) {
-        return form.apply(value);
+        if (user == null) {
+            return Secret.of(prefix + withoutPrefix(value, prefix));
+        }
+        byte[] pair = (user + ":" + value).getBytes(UTF_8);
+        return Secret.of(prefix + Base64.getEncoder().encodeToString(pair));
     }
 
     @Override
@@ -111,6 +116,19 @@ final class HeaderPlacement extends Placement {
     @Override
     HttpUrl place(HttpUrl url, Secret form) {
         return url;
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof HeaderPlacement same
+                && name.equalsIgnoreCase(same.name)
+                && prefix.equals(same.prefix)
+                && Objects.equals(user, same.user);
+    }
+
+    @Override
+    public int hashCode() {
+        return prefix.hashCode();
     }
 
     @Override

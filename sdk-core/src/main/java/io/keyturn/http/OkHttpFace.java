@@ -23,9 +23,8 @@ import org.jspecify.annotations.Nullable;
  * other ends the call.
  */
 final class OkHttpFace {
-    private static final Seam SEAM = Seam.ofThisOkHttp();
-
     private final EndpointBindings bindings;
+    private final Seam seam = Seam.ofThisOkHttp();
     private final Interceptor aroundTheCall = this::aroundTheCall;
     private final Interceptor onTheWire = this::onTheWire;
     private final Interceptor alone = this::alone;
@@ -58,7 +57,12 @@ final class OkHttpFace {
         if ("websocket".equalsIgnoreCase(request.header("Upgrade"))) {
             return inTheRequest(chain, "a WebSocket's handshake");
         }
-        return SEAM.proceed(chain, !bindings.isCacheable(request.url()), retry);
+        return seam.proceed(chain, bypassesCache(chain, request), retry);
+    }
+
+    /** Most clients have no cache: then nobody needs to know. */
+    private boolean bypassesCache(Interceptor.Chain chain, Request request) {
+        return seam.mayCache(chain) && !bindings.isCacheable(request.url());
     }
 
     private Response alone(Interceptor.Chain chain) throws IOException {
@@ -73,13 +77,16 @@ final class OkHttpFace {
     // --- on the wire ---
 
     private Response onTheWire(Interceptor.Chain chain) throws IOException {
-        Request request = SEAM.asSentByCaller(chain.request());
-        Binding binding = bindings.find(request.url(), request.tag(TokenUse.class), request);
-        if (binding == null || isCarried(request) || isOverridden(binding, request)) {
+        Request request = seam.asSentByCaller(chain.request());
+        TokenUse use = request.tag(TokenUse.class);
+        Binding binding = bindings.find(request.url(), use, request);
+        Sent before = binding == null ? null : request.tag(Sent.class);
+        if (binding == null || isCarried(before, request) || isOverridden(binding, request)) {
             return keepOutOfCache(chain, request, null, chain.proceed(request));
         }
-        Sent sent = admit(binding, request, address(chain));
+        Sent sent = admit(binding, use, before, request, address(chain));
         Response response = chain.proceed(sent.placedIn(request));
+        bindings.takeRotated(sent, use, response);
         Response received =
                 binding.placement().withoutEcho(response, sent.snapshot().sent());
         return keepOutOfCache(chain, request, sent, received);
@@ -91,10 +98,11 @@ final class OkHttpFace {
      * request's headers that {@code Vary} names to the disk: it is handed the request without ours.
      */
     private Response keepOutOfCache(Interceptor.Chain chain, Request request, @Nullable Sent sent, Response response) {
-        if (!SEAM.mayCache(chain)) {
+        if (!seam.mayCache(chain)) {
             return response;
         }
-        if (!bindings.isCacheable(request.url())) {
+        boolean forbidden = sent != null && !sent.binding().cacheable();
+        if (forbidden || !bindings.isCacheable(request.url())) {
             return response.newBuilder().header("Cache-Control", "no-store").build();
         }
         return sent == null
@@ -105,14 +113,24 @@ final class OkHttpFace {
     }
 
     /** What is to be put into the request. */
-    private Sent admit(Binding binding, Request request, @Nullable InetAddress address) throws IOException {
-        Snapshot snapshot = bindings.admitted(binding, request.method(), request.url(), address);
-        return new Sent(bindings, binding, snapshot, request.tag(Sent.class));
+    private Sent admit(
+            Binding binding,
+            @Nullable TokenUse use,
+            @Nullable Sent before,
+            Request request,
+            @Nullable InetAddress address)
+            throws IOException {
+        Snapshot snapshot = bindings.admitted(binding, use, request.method(), request.url(), address);
+        return Sent.of(bindings, binding, snapshot, before);
+    }
+
+    private Sent admit(Binding binding, Request request) throws IOException {
+        return admit(binding, request.tag(TokenUse.class), request.tag(Sent.class), request, null);
     }
 
     /** Whether the token is in the call's own request already, for want of a place on the wire. */
-    private boolean isCarried(Request request) {
-        Sent sent = Sent.by(bindings, request);
+    private boolean isCarried(@Nullable Sent tag, Request request) {
+        Sent sent = Sent.by(bindings, tag);
         return sent != null && sent.isIn(request);
     }
 
@@ -126,7 +144,7 @@ final class OkHttpFace {
         return true;
     }
 
-    private static @Nullable InetAddress address(Interceptor.Chain chain) {
+    static @Nullable InetAddress address(Interceptor.Chain chain) {
         Connection connection = chain.connection();
         if (connection == null || connection.route().proxy().type() != Proxy.Type.DIRECT) {
             return null;
@@ -139,19 +157,21 @@ final class OkHttpFace {
     private Response inTheRequest(Interceptor.Chain chain, String what) throws IOException {
         Request request = chain.request();
         Binding binding = bindings.find(request.url(), request.tag(TokenUse.class), request);
-        if (binding == null || isCarried(request) || isOverridden(binding, request)) {
-            return SEAM.proceed(chain, !bindings.isCacheable(request.url()), retry);
+        if (binding == null || isCarried(request.tag(Sent.class), request) || isOverridden(binding, request)) {
+            return seam.proceed(chain, bypassesCache(chain, request), retry);
         }
-        if (!SEAM.canRefuseRedirects()) {
+        if (!seam.canRefuseRedirects()) {
             throw bindings.denied(
                     binding.name(),
                     request.url(),
                     what + " carries a token only with OkHttp 5.4 or later, which can refuse a redirect that would"
                             + " carry it elsewhere; other requests of a client made with agent.install() get theirs");
         }
-        Sent sent = admit(binding, request, null);
+        Sent sent = admit(binding, request);
         Response response =
-                SEAM.proceedGuarded(chain, sent.placedIn(request), retry, next -> refusal(binding, request, next));
+                seam.proceedGuarded(chain, sent.placedIn(request), retry, next -> refusal(binding, request, next));
+        Sent answered = sentBy(response);
+        bindings.takeRotated(answered == null ? sent : answered, request.tag(TokenUse.class), response);
         return response.newBuilder()
                 .request(sent.takenOutOf(response.request()))
                 .build();
@@ -185,14 +205,14 @@ final class OkHttpFace {
         if (sent == null || isSecondTry(response, sent)) {
             return null;
         }
-        boolean changed = sent.binding().provider().invalidate(sent.token());
+        boolean changed = bindings.invalidate(sent, response.request().tag(TokenUse.class));
         Request request = response.request();
         if (!changed || !canBeSentAgain(request.body())) {
             return null;
         }
         // Where the token stands in the call's own request, it must be replaced there.
         boolean carried = Sent.by(bindings, request) != null;
-        return carried ? admit(sent.binding(), request, null).placedIn(request) : request;
+        return carried ? admit(sent.binding(), request).placedIn(request) : request;
     }
 
     /** Whether the try before this one was refused too, with another version of the token. */
@@ -200,7 +220,7 @@ final class OkHttpFace {
         Response prior = response.priorResponse();
         Sent before = prior == null || prior.code() != 401 ? null : sentBy(prior);
         return before != null
-                && before.binding().equals(sent.binding())
+                && before.binding().name().equals(sent.binding().name())
                 && before.token().generation() != sent.token().generation();
     }
 

@@ -17,7 +17,7 @@ public abstract sealed class Placement permits HeaderPlacement, QueryPlacement {
 
     /** {@code Authorization: Bearer TOKEN} (RFC 6750 2.1), the default. */
     public static Placement bearer() {
-        return HeaderPlacement.withPrefix("Authorization", "Bearer ");
+        return HeaderPlacement.BEARER;
     }
 
     /**

@@ -91,6 +91,16 @@ final class QueryPlacement extends Placement {
     }
 
     @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof QueryPlacement same && name.equals(same.name);
+    }
+
+    @Override
+    public int hashCode() {
+        return name.hashCode();
+    }
+
+    @Override
     public String toString() {
         return field();
     }

@@ -15,8 +15,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What OkHttp lets an interceptor do to its call. From 5.4 on it may replace the call's authenticator and cache; before
- * that, down to 4.12, the same is done from outside. The one that fits is picked once, when this class is loaded, and the
- * other is never linked.
+ * that, down to 4.12, the same is done from outside. The one that fits is picked once an agent, and the other is never
+ * linked.
  */
 interface Seam {
     /** What is to be sent again after a 401; null if nothing is. */
@@ -57,6 +57,18 @@ interface Seam {
 
     /** OkHttp 5.4 and later. */
     final class Since54 implements Seam {
+        /** Our second try comes first; the client's own authenticator is asked once we have given up. */
+        private record Recovering(Retry retry, Authenticator callers) implements Authenticator {
+            @Override
+            public @Nullable Request authenticate(@Nullable Route route, Response response) throws IOException {
+                Request again = retry.after(response);
+                return again != null ? again : callers.authenticate(route, response);
+            }
+        }
+
+        /** The last one that was made. A client has the same authenticator in each call, so it fits nearly always. */
+        private volatile Recovering last = new Recovering(response -> null, Authenticator.NONE);
+
         @Override
         public Response proceed(Interceptor.Chain chain, boolean bypassCache, Retry retry) throws IOException {
             return recovering(bypassCache ? withoutCache(chain) : chain, retry).proceed(chain.request());
@@ -66,13 +78,14 @@ interface Seam {
             return chain.getCache() == null ? chain : chain.withCache(null);
         }
 
-        /** Our second try comes first; the client's own authenticator is asked once we have given up. */
-        private static Interceptor.Chain recovering(Interceptor.Chain chain, Retry retry) {
+        private Interceptor.Chain recovering(Interceptor.Chain chain, Retry retry) {
             Authenticator callers = chain.getAuthenticator();
-            return chain.withAuthenticator((@Nullable Route route, Response response) -> {
-                Request again = retry.after(response);
-                return again != null ? again : callers.authenticate(route, response);
-            });
+            Recovering fits = last;
+            if (fits.retry != retry || fits.callers != callers) {
+                fits = new Recovering(retry, callers);
+                last = fits;
+            }
+            return chain.withAuthenticator(fits);
         }
 
         @Override

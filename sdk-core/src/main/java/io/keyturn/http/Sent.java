@@ -6,23 +6,75 @@ import okhttp3.Request;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A tag of the request that went over the wire: what of ours is in it. Callers never see that request by themselves.
- *
- * @param by whose token it is
- * @param other what another agent on the same client has put into the same request
+ * A tag of the request that went over the wire: what of ours is in it. Callers never see that request by themselves. There
+ * is one for each hop of each call, so it is kept small.
  */
-record Sent(
-        EndpointBindings by,
-        Binding binding,
-        Snapshot snapshot,
-        @Nullable Sent other) {
+class Sent {
+    private final EndpointBindings by;
+    private final Binding binding;
+    private final Snapshot snapshot;
+
+    private Sent(EndpointBindings by, Binding binding, Snapshot snapshot) {
+        this.by = by;
+        this.binding = binding;
+        this.snapshot = snapshot;
+    }
+
+    /**
+     * What is about to be put into a request.
+     *
+     * @param by whose token it is
+     * @param other what another agent on the same client has put into the same request
+     */
+    static Sent of(EndpointBindings by, Binding binding, Snapshot snapshot, @Nullable Sent other) {
+        return other == null ? new Sent(by, binding, snapshot) : new Beside(by, binding, snapshot, other);
+    }
+
+    /** One that shares its request with another agent's. */
+    private static final class Beside extends Sent {
+        private final Sent other;
+
+        Beside(EndpointBindings by, Binding binding, Snapshot snapshot, Sent other) {
+            super(by, binding, snapshot);
+            this.other = other;
+        }
+
+        @Override
+        Sent other() {
+            return other;
+        }
+    }
+
     /** What these bindings have put into the request; null if nothing. */
     static @Nullable Sent by(EndpointBindings bindings, Request request) {
-        Sent sent = request.tag(Sent.class);
+        return by(bindings, request.tag(Sent.class));
+    }
+
+    /** What these bindings have put into the request that has this tag; null if nothing. */
+    static @Nullable Sent by(EndpointBindings bindings, @Nullable Sent tag) {
+        Sent sent = tag;
         while (sent != null && sent.by != bindings) {
-            sent = sent.other;
+            sent = sent.other();
         }
         return sent;
+    }
+
+    EndpointBindings by() {
+        return by;
+    }
+
+    Binding binding() {
+        return binding;
+    }
+
+    Snapshot snapshot() {
+        return snapshot;
+    }
+
+    /** What another agent on the same client has put into the same request; null if nothing. */
+    @Nullable
+    Sent other() {
+        return null;
     }
 
     Token token() {
@@ -40,7 +92,7 @@ record Sent(
     Request takenOutOf(Request request) {
         Request.Builder without = request.newBuilder();
         binding.placement().remove(without, request.url());
-        return without.tag(Sent.class, other).build();
+        return without.tag(Sent.class, other()).build();
     }
 
     /** Whether the token is in the request still: what OkHttp makes of a redirect keeps the tag, not every header. */

@@ -1,5 +1,7 @@
 package io.keyturn.http;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -8,14 +10,16 @@ import org.jspecify.annotations.Nullable;
  * Retrofit {@code @Tag TokenUse}. A request that says nothing gets the token of the endpoint it goes to. Immutable.
  */
 public final class TokenUse {
-    private static final TokenUse NONE = new TokenUse(true, null);
+    private static final TokenUse NONE = new TokenUse(true, null, null);
 
     private final boolean none;
     private final @Nullable String name;
+    private final @Nullable String key;
 
-    private TokenUse(boolean none, @Nullable String name) {
+    private TokenUse(boolean none, @Nullable String name, @Nullable String key) {
         this.none = none;
         this.name = name;
+        this.key = key;
     }
 
     /** No token at all. */
@@ -28,7 +32,15 @@ public final class TokenUse {
      * redirect that leads elsewhere goes without it.
      */
     public static TokenUse named(String name) {
-        return new TokenUse(false, Objects.requireNonNull(name));
+        return new TokenUse(false, Objects.requireNonNull(name), null);
+    }
+
+    /**
+     * The token of this key, such as an account, where there is one for each. The request's URL must be an endpoint of
+     * such a token, else the request is denied; a redirect that leads elsewhere goes without it.
+     */
+    public static TokenUse key(String key) {
+        return new TokenUse(false, null, Objects.requireNonNull(key));
     }
 
     /**
@@ -37,10 +49,14 @@ public final class TokenUse {
      * @throws IllegalArgumentException if they contradict each other, as two names do
      */
     public TokenUse and(TokenUse other) {
-        if (none != other.none || (name != null && other.name != null && !name.equals(other.name))) {
+        if (none != other.none || contradicts(name, other.name) || contradicts(key, other.key)) {
             throw new IllegalArgumentException(this + " contradicts " + other);
         }
-        return name == null ? other : this;
+        return new TokenUse(none, name == null ? other.name : name, key == null ? other.key : key);
+    }
+
+    private static boolean contradicts(@Nullable String mine, @Nullable String other) {
+        return mine != null && other != null && !mine.equals(other);
     }
 
     boolean isNone() {
@@ -53,18 +69,33 @@ public final class TokenUse {
         return name;
     }
 
+    /** The key that the token is for; null if the request names none. */
+    static @Nullable String keyOf(@Nullable TokenUse use) {
+        return use == null ? null : use.key;
+    }
+
     @Override
     public boolean equals(@Nullable Object other) {
-        return other instanceof TokenUse use && none == use.none && Objects.equals(name, use.name);
+        return other instanceof TokenUse use
+                && none == use.none
+                && Objects.equals(name, use.name)
+                && Objects.equals(key, use.key);
     }
 
     @Override
     public int hashCode() {
-        return name == null ? 0 : name.hashCode();
+        return Objects.hash(name, key);
     }
 
     @Override
     public String toString() {
-        return none ? "none()" : "named(" + name + ")";
+        List<String> wishes = new ArrayList<>();
+        if (name != null) {
+            wishes.add("named(" + name + ")");
+        }
+        if (key != null) {
+            wishes.add("key(" + key + ")");
+        }
+        return none ? "none()" : String.join(" and ", wishes);
     }
 }

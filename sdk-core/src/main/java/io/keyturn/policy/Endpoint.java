@@ -23,10 +23,16 @@ public final class Endpoint {
 
     private final HttpUrl url;
     private final List<String> path;
+    private final String host;
+    private final int port;
+    private final boolean https;
 
     private Endpoint(HttpUrl url, List<String> path) {
         this.url = url;
         this.path = path;
+        this.host = url.host();
+        this.port = url.port();
+        this.https = url.isHttps();
     }
 
     /**
@@ -69,9 +75,7 @@ public final class Endpoint {
 
     /** Whether a request to this URL goes to this endpoint. */
     public boolean covers(HttpUrl target) {
-        if (target.port() != url.port()
-                || target.isHttps() != url.isHttps()
-                || !target.host().equals(url.host())) {
+        if (target.port() != port || target.isHttps() != https || !target.host().equals(host)) {
             return false;
         }
         int depth = path.size();
@@ -102,6 +106,9 @@ public final class Endpoint {
      * @param decoded the path, or a segment of it, without escapes
      */
     public static boolean hasDotSegment(String decoded) {
+        if (decoded.indexOf('.') < 0) {
+            return false;
+        }
         int start = 0;
         for (int i = 0; i <= decoded.length(); i++) {
             if (i == decoded.length() || decoded.charAt(i) == '/' || decoded.charAt(i) == '\\') {
@@ -124,7 +131,7 @@ public final class Endpoint {
 
     /** The host, as URLs have it. */
     public String host() {
-        return url.host();
+        return host;
     }
 
     /** How many segments of a path it names: of two endpoints that cover a URL, the deeper one is meant. */

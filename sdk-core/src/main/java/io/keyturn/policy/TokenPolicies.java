@@ -30,9 +30,23 @@ public final class TokenPolicies {
         public void check(Token token, Destination destination) {}
     }
 
+    private static final TokenPolicy NO_RULE = new WhenResolved(token -> {});
+
     /** Every rule must agree; they are asked in order. */
     public static TokenPolicy allOf(List<TokenPolicy> rules) {
-        return new AllOf(List.copyOf(rules));
+        if (rules.isEmpty()) {
+            return NO_RULE;
+        }
+        AllOf all = new AllOf(List.copyOf(rules));
+        return all.rules.stream().anyMatch(TokenPolicies::isAskedOfRequests) ? all : new WhenResolved(all::admit);
+    }
+
+    /**
+     * Whether a policy may have something to say of a request. One that is made of this class's rules on the token itself
+     * has said it all when the token was resolved, and nobody needs to describe the request to it.
+     */
+    public static boolean isAskedOfRequests(TokenPolicy policy) {
+        return !(policy instanceof WhenResolved);
     }
 
     private record AllOf(List<TokenPolicy> rules) implements TokenPolicy {

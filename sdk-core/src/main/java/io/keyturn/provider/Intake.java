@@ -16,4 +16,11 @@ public interface Intake {
      * @throws TokenException if it may not be used; the token before it stays
      */
     Token accept(TokenDocument document, long generation) throws TokenException;
+
+    /**
+     * Tries a token that is about to replace one that lives. May block.
+     *
+     * @throws TokenException if the API refuses it; the token before it stays
+     */
+    default void prove(Snapshot candidate) throws TokenException {}
 }

@@ -1,59 +1,234 @@
 package io.keyturn.provider;
 
+import io.keyturn.source.SourceException;
+import io.keyturn.token.Reason;
 import io.keyturn.token.Token;
-import io.keyturn.token.TokenDocument;
-import java.time.Clock;
+import io.keyturn.token.TokenException;
 import java.time.Duration;
-import java.util.function.LongSupplier;
+import java.time.Instant;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the fetches of a token have brought so far. Only the one that is under way replaces it, and as a whole.
+ * What is known of a token. Replaced as a whole, so that whoever reads it sees one state.
  *
- * @param fetches how many have ended
- * @param snapshot the current token, if there is one
- * @param setback how the last fetch ended, unless it brought a new token
+ * @param fetches how many fetches have ended
+ * @param token what is handed out, which is that of {@code last}; null if there is none, or it has ended
+ * @param last the token that was found last, whether it has ended or not
+ * @param superseded the fingerprint of what the source had when a response header brought {@code last}; null if the source
+ *     brought it
+ * @param failure why the last fetch brought no token; null if it brought one
+ * @param tries how many fetches in a row brought nothing new although something was wanted
+ * @param refreshAt when {@code last} is fetched anew ahead of its end; null if it does not end, or that time has passed
+ * @param askAtNanos when the source is asked next in any case, by the monotonic clock
+ * @param quietUntilNanos until when a rejected token is no reason to ask again, by the monotonic clock
  */
 record Known(
-        long fetches, @Nullable Snapshot snapshot, @Nullable Setback setback) {
-    static final Known NOTHING = new Known(0, null, null);
-
+        long fetches,
+        @Nullable Token token,
+        @Nullable Snapshot last,
+        @Nullable String superseded,
+        @Nullable TokenUnavailableException failure,
+        int tries,
+        @Nullable Instant refreshAt,
+        long askAtNanos,
+        long quietUntilNanos) {
     /** How long an answer that brought nothing new is taken for the source's last word. */
     static final long QUIET_NANOS = Duration.ofSeconds(1).toNanos();
 
-    /** A fetch that brought nothing new: why, and when; there is no failure where the source answered the same token. */
-    record Setback(@Nullable TokenUnavailableException failure, long atNanos) {}
+    /** Far from any time, and still one that may be compared by subtraction. */
+    private static final long NEVER_NANOS = Long.MAX_VALUE / 2;
 
-    Known and(@Nullable Snapshot found, @Nullable Setback how) {
-        return new Known(fetches + 1, found, how);
+    /** Nothing yet, apart from the token that another provider of the same name had. */
+    static Known after(@Nullable Snapshot last, long nowNanos) {
+        return new Known(0, null, last, null, null, 0, null, nowNanos + NEVER_NANOS, nowNanos);
     }
 
-    /** The token, if it has not ended. */
-    @Nullable
-    Snapshot living(Clock clock) {
-        if (snapshot == null || snapshot.token().expiresAt().isEmpty()) {
-            return snapshot;
+    /** The same after a version that another provider of the same name has found since. */
+    Known after(Snapshot other) {
+        return new Known(fetches, token, other, superseded, failure, tries, refreshAt, askAtNanos, quietUntilNanos);
+    }
+
+    /** The two clocks at one moment, and what chance says of it. */
+    record Moment(Instant wall, long nanos, double random) {}
+
+    /** What to do when: the token's policy with what its source says. */
+    record Plan(RefreshPolicy policy, Optional<Duration> every) {
+        long askAt(Moment now) {
+            return now.nanos
+                    + every.map(period -> (long) (RefreshPolicy.nanos(period) * (0.95 + 0.1 * now.random)))
+                            .orElse(NEVER_NANOS);
         }
-        return snapshot.token().isExpired(clock.instant()) ? null : snapshot;
     }
 
-    /** The generation of what a source answers now: the same value is the same version, whatever else is known of it. */
-    long generation(TokenDocument answer) {
-        if (snapshot == null) {
-            return 1;
-        }
-        Token current = snapshot.token();
-        return current.generation() + (current.isOf(answer) ? 0 : 1);
+    // --- how a fetch ends ---
+
+    /**
+     * The source has brought a token, which may be the same.
+     *
+     * @param rejected whether a server has refused this version before the source was asked
+     */
+    Known found(Snapshot found, boolean rejected, Plan plan, Moment now) {
+        boolean same = isSame(found);
+        boolean sameEnd =
+                same && token != null && token.expiresAt().equals(found.token().expiresAt());
+        Instant refresh = sameEnd ? refreshAt : refreshAt(found.token(), plan.policy, now);
+        boolean stale = sameEnd && (refresh == null ? isEnding() : !now.wall.isBefore(refresh));
+        int further = stale ? tries + 1 : 0;
+        return new Known(
+                fetches + 1,
+                found.token(),
+                found,
+                null,
+                null,
+                further,
+                stale ? null : refresh,
+                stale ? again(further, plan, now) : plan.askAt(now),
+                same && rejected ? now.nanos + QUIET_NANOS : now.nanos);
     }
 
-    /** Why the last fetch failed, if it did. */
+    /** The source has still what a response header replaced, so that stays. */
+    Known unchanged(Plan plan, Moment now) {
+        boolean stale = refreshAt == null ? isEnding() : !now.wall.isBefore(refreshAt);
+        int further = stale ? tries + 1 : 0;
+        return new Known(
+                fetches + 1,
+                token,
+                last,
+                superseded,
+                null,
+                further,
+                stale ? null : refreshAt,
+                stale ? again(further, plan, now) : plan.askAt(now),
+                now.nanos);
+    }
+
+    /** The fetch has failed: the token stays. */
+    Known failed(TokenUnavailableException why, Moment now) {
+        int further = tries + 1;
+        long delay = Math.max(RefreshPolicy.delayNanos(further, now.random), RefreshPolicy.nanos(retryAfter(why)));
+        long next = now.nanos + delay;
+        Instant refresh = refreshAt == null || !now.wall.isBefore(refreshAt) ? null : refreshAt;
+        return new Known(fetches + 1, token, last, superseded, why, further, refresh, next, next);
+    }
+
+    /** A response header has brought the next token. */
+    Known offered(Snapshot offer, Plan plan, Moment now) {
+        Instant refresh = refreshAt(offer.token(), plan.policy, now);
+        String replaced =
+                superseded != null || last == null ? superseded : last.token().fingerprint();
+        return new Known(fetches, offer.token(), offer, replaced, failure, 0, refresh, askAtNanos, now.nanos);
+    }
+
+    // --- what time does ---
+
+    /** The token has ended. A response header's is then forgotten: the source may have another again. */
+    Known expired() {
+        return new Known(fetches, null, last, null, failure, tries, null, askAtNanos, quietUntilNanos);
+    }
+
+    /**
+     * Somebody set the wall clock, or the machine slept. A token that had ended by the clock that was wrong lives again,
+     * and what was said of the source's by that clock is asked again.
+     *
+     * @param own whether {@code last} was found by this provider, and not by the one before it
+     */
+    Known stepped(boolean own, Instant wall, long nanos) {
+        Token before = last == null ? null : last.token();
+        Token living = own && token == null && before != null && !before.isExpired(wall) ? before : token;
+        boolean revived = living != null && token == null;
+        boolean doubtful = failure != null && failure.reason() == Reason.EXPIRED;
+        return revived || doubtful
+                ? new Known(fetches, living, last, superseded, failure, tries, refreshAt, nanos, quietUntilNanos)
+                : this;
+    }
+
+    /** The token that a response header brought was rejected, so that the source's own counts again. */
+    Known withoutOffer() {
+        return new Known(fetches, token, last, null, failure, tries, refreshAt, askAtNanos, quietUntilNanos);
+    }
+
+    /** What is handed out with all that belongs to it; null if there is none, or it has ended. */
     @Nullable
-    TokenUnavailableException failure() {
-        return setback == null ? null : setback.failure;
+    Snapshot living() {
+        return token == null ? null : last;
     }
 
-    /** Whether the last fetch brought nothing new, just now. */
-    boolean isQuiet(LongSupplier nanos) {
-        return setback != null && nanos.getAsLong() - setback.atNanos < QUIET_NANOS;
+    boolean isOver(Instant now) {
+        return token != null && token.isExpired(now);
+    }
+
+    /** Whether the source is to be asked now, without anybody having wished for it. */
+    boolean isDue(Instant wall, long nanos) {
+        return nanos - askAtNanos >= 0 || (refreshAt != null && !wall.isBefore(refreshAt));
+    }
+
+    /** What the wall clock brings next: that the token is to be fetched anew, or that it ends. Null if neither is ahead. */
+    @Nullable
+    Instant nextAt(Instant now) {
+        if (refreshAt != null && refreshAt.isAfter(now)) {
+            return refreshAt;
+        }
+        return token == null ? null : token.expiresAt().filter(now::isBefore).orElse(null);
+    }
+
+    /** When the source is asked next; null if that is not planned. */
+    @Nullable
+    Instant askedAt(Instant wall, long nanos) {
+        long wait = askAtNanos - nanos;
+        Instant asked = wait > NEVER_NANOS / 2 ? null : wall.plusNanos(Math.max(0, wait));
+        return asked == null || (refreshAt != null && refreshAt.isBefore(asked)) ? refreshAt : asked;
+    }
+
+    // --- what a fetch asks ---
+
+    /** Whether this is the version that was found last, whatever else is known of it now. */
+    boolean isSame(Snapshot token) {
+        return last != null && last.token().generation() == token.token().generation();
+    }
+
+    /** Whether the source still has what a response header replaced. */
+    boolean isSuperseded(Token answer) {
+        return answer.fingerprint().equals(superseded);
+    }
+
+    /** Whether the last failure still stands for what the source would say now. */
+    boolean isFailing(long nanos) {
+        return failure != null && nanos - askAtNanos < 0;
+    }
+
+    boolean isQuiet(long nanos) {
+        return nanos - quietUntilNanos < 0;
+    }
+
+    private boolean isEnding() {
+        return token != null && token.expiresAt().isPresent();
+    }
+
+    /** When to ask again, where the next token is overdue and the source has not got it yet. */
+    private static long again(int tries, Plan plan, Moment now) {
+        long next = plan.askAt(now);
+        long soon = now.nanos + RefreshPolicy.delayNanos(tries, now.random);
+        return next - soon < 0 ? next : soon;
+    }
+
+    private static @Nullable Instant refreshAt(Token token, RefreshPolicy policy, Moment now) {
+        Instant end = token.expiresAt().orElse(null);
+        if (end == null) {
+            return null;
+        }
+        Instant issued = token.issuedAt().filter(now.wall::isAfter).orElse(now.wall);
+        return end.minus(policy.lead(Duration.between(issued, end), now.random));
+    }
+
+    private static Duration retryAfter(TokenUnavailableException why) {
+        Duration most = Duration.ZERO;
+        for (TokenException attempt : why.attempts()) {
+            if (attempt instanceof SourceException source) {
+                Duration asked = source.retryAfter().orElse(Duration.ZERO);
+                most = asked.compareTo(most) > 0 ? asked : most;
+            }
+        }
+        return most.compareTo(RefreshPolicy.LONGEST_DELAY) > 0 ? RefreshPolicy.LONGEST_DELAY : most;
     }
 }

@@ -1,7 +1,8 @@
 package io.keyturn.provider;
 
 import io.keyturn.event.TokenEvent;
-import io.keyturn.provider.Known.Setback;
+import io.keyturn.provider.Known.Moment;
+import io.keyturn.provider.Known.Plan;
 import io.keyturn.source.TokenSource;
 import io.keyturn.source.Watch;
 import io.keyturn.token.Reason;
@@ -9,6 +10,8 @@ import io.keyturn.token.Secret;
 import io.keyturn.token.Token;
 import io.keyturn.token.TokenDocument;
 import io.keyturn.token.TokenException;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -17,39 +20,66 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * The provider of an agent's token. {@link #get} reads one volatile field; whoever finds no token there that lives joins
- * the one fetch that is under way, or begins it. No lock is held while a source is asked.
+ * The current version of a token, kept fresh. {@link #get} reads one volatile field: no lock, no clock, no I/O. Whoever
+ * finds no token there joins the one fetch that is under way, or begins it. Ends and refreshes come from the
+ * {@link Schedule}, changes from the source's {@linkplain TokenSource#watch watch}. No lock is held while a source is
+ * asked.
  *
  * <p>Made by the agent; an application has a {@link TokenProvider}.
  */
 public final class LiveProvider implements TokenProvider, AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(LiveProvider.class);
+    private static final Duration LONGEST_WAIT = Duration.ofDays(1);
+    private static final VarHandle KNOWN = known();
+
+    /** How a fetch has ended of which not even that can be told. Made before memory is short. */
+    private static final Outcome LOST = new Outcome(
+            null, TokenUnavailableException.of("", Reason.UNREACHABLE, "a fetch failed, and why could not be told"));
+
     private final String name;
     private final TokenSource source;
-    private final String description;
     private final Intake intake;
     private final Function<Token, Secret> form;
-    private final Duration timeout;
+    private final Plan plan;
     private final ProviderContext context;
+
+    /** Shared with the providers of this name that were before this one, so that a number is never used twice. */
+    private final AtomicLong generations;
 
     private final Rejections rejections = new Rejections();
     private final AtomicReference<@Nullable Flight> flight = new AtomicReference<>();
-    private volatile Known known = Known.NOTHING;
-    private volatile boolean closed;
-    private Watch watch = Watch.none();
+    private final AtomicReference<@Nullable Future<?>> timer = new AtomicReference<>();
+    private final AtomicBoolean taking = new AtomicBoolean();
 
-    /** A fetch that is under way. */
-    private static final class Flight extends CompletableFuture<Snapshot> {
-        private final long beganNanos;
+    @SuppressWarnings("UnusedVariable") // written through KNOWN
+    private volatile Known known;
 
-        Flight(long beganNanos) {
-            this.beganNanos = beganNanos;
+    private volatile @Nullable TokenUnavailableException over;
+    private volatile boolean found;
+
+    /** Who served the name before, as long as this one has found nothing: it may still find another version. */
+    private volatile @Nullable LiveProvider predecessor;
+
+    private volatile Watch watch = Watch.none();
+
+    private static VarHandle known() {
+        try {
+            return MethodHandles.lookup().findVarHandle(LiveProvider.class, "known", Known.class);
+        } catch (ReflectiveOperationException e) {
+            throw new ExceptionInInitializerError(e);
         }
     }
 
@@ -57,48 +87,67 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
      * A provider that has asked nothing yet.
      *
      * @param form what is sent of a token
-     * @param timeout how long a caller waits for one fetch
+     * @param before the provider that this one takes the place of, whose versions it goes on counting; null if there is
+     *     none
      */
     public LiveProvider(
             String name,
             TokenSource source,
             Intake intake,
             Function<Token, Secret> form,
-            Duration timeout,
-            ProviderContext context) {
+            RefreshPolicy policy,
+            ProviderContext context,
+            @Nullable LiveProvider before) {
         this.name = name;
         this.source = source;
-        this.description = source.describe();
         this.intake = intake;
         this.form = form;
-        this.timeout = timeout;
+        this.plan = new Plan(policy, Optional.ofNullable(policy.every()).or(source::every));
         this.context = context;
+        this.generations = before == null ? new AtomicLong() : before.generations;
+        // One that has found nothing has nothing to tell: so no chain of them is kept.
+        this.predecessor = before == null || before.found ? before : before.predecessor;
+        this.known = Known.after(
+                before == null ? null : before.known.last(), context.nanos().getAsLong());
     }
 
-    /** Begins to hear of the source's changes. */
+    /** Begins to hear of the source's changes and of what is due. */
     public void open() {
         watch = source.watch(this::changed);
+        context.schedule().add(this);
+        if (over != null) {
+            // It was closed meanwhile.
+            leave();
+        }
     }
 
     // --- what callers ask ---
 
     @Override
     public Token get() throws TokenUnavailableException {
-        return snapshot().token();
+        Known seen = known;
+        Token token = seen.token();
+        return token != null ? token : await(missing(seen)).token();
+    }
+
+    /** The current token, if there is one that lives. */
+    @Nullable
+    Token current() {
+        return known.token();
     }
 
     /** The current token with what is sent of it; waits and fails as {@link #get} does. */
     public Snapshot snapshot() throws TokenUnavailableException {
         Known seen = known;
-        Snapshot living = seen.living(context.clock());
+        Snapshot living = seen.living();
         return living != null ? living : await(missing(seen));
     }
 
     @Override
     public CompletionStage<Token> getAsync() {
         Known seen = known;
-        Snapshot living = seen.living(context.clock());
-        return living != null ? CompletableFuture.completedFuture(living.token()) : within(timeout, missing(seen));
+        Snapshot living = seen.living();
+        return living != null ? CompletableFuture.completedFuture(living.token()) : later(missing(seen));
     }
 
     @Override
@@ -106,36 +155,80 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         return await(fetchAnew()).token();
     }
 
-    /** {@link #refresh} without waiting; it fails after this time, or after the fetch timeout if that is shorter. */
-    public CompletionStage<Token> refreshAsync(Duration most) {
-        return within(most.compareTo(timeout) < 0 ? most : timeout, fetchAnew());
-    }
-
     @Override
     public boolean invalidate(Token rejected) {
         if (rejections.isNews(rejected, context.nanos().getAsLong())) {
-            context.events().onEvent(TokenEvent.Rejected.of(context.clock().instant(), rejected));
+            tell(() -> TokenEvent.Rejected.of(context.clock().instant(), rejected));
         }
-        Known seen = known;
-        Snapshot now = seen.snapshot();
-        if (now == null || now.token().generation() != rejected.generation()) {
-            return now != null;
-        }
-        if (seen.isQuiet(context.nanos())) {
-            return false;
-        }
-        try {
-            return await(fetch(seen)).token().generation() != rejected.generation();
-        } catch (TokenUnavailableException e) {
-            return false;
+        long begun = context.nanos().getAsLong();
+        while (true) {
+            Known seen = known;
+            Snapshot now = seen.last();
+            if (now == null || now.token().generation() != rejected.generation()) {
+                return seen.living() != null;
+            }
+            if (seen.superseded() != null) {
+                // What brought it was an answer of the API, which now refuses it: the source's own counts again.
+                KNOWN.compareAndSet(this, seen, seen.withoutOffer());
+                continue;
+            }
+            long passed = context.nanos().getAsLong() - begun;
+            if (seen.isQuiet(begun + passed)) {
+                return false;
+            }
+            // What another flight brings may have been read before the server refused this version.
+            Flight asked = fetch(seen, rejected.generation());
+            boolean younger = asked.isFor(rejected.generation()) || asked.isToCome();
+            try {
+                if (await(asked, timeoutNanos() - passed).token().generation() != rejected.generation()) {
+                    return true;
+                }
+            } catch (TokenUnavailableException e) {
+                return false;
+            }
+            if (younger) {
+                return false;
+            }
         }
     }
 
-    /** Why the source gave nothing when it was last asked, or that it hangs, while the token before it still serves. */
+    /**
+     * Takes the next token out of the answer to a request that carried this one. It serves until the source has another
+     * than the one that it replaces, or a server rejects it. Never blocks.
+     *
+     * @param sentWith the token that the request carried; if another is current by now, the offer comes too late
+     */
+    public void offer(TokenDocument document, Token sentWith) {
+        Known seen = known;
+        // One at a time: many answers bring the same at once, and to try it takes a thread.
+        if (isOutdated(seen, document, sentWith) || !taking.compareAndSet(false, true)) {
+            return;
+        }
+        try {
+            context.fetches().execute(() -> {
+                try {
+                    take(document, sentWith);
+                } finally {
+                    taking.set(false);
+                }
+            });
+        } catch (Throwable t) {
+            taking.set(false);
+            log.warn(
+                    "an offered token {} could not be taken: {}",
+                    name,
+                    t.getClass().getName());
+        }
+    }
+
+    /** Why the source gave nothing when it was last asked, while the token before it still serves. */
     public Optional<TokenUnavailableException> lastFailure() {
-        Flight running = flight.get();
-        boolean hangs = running != null && context.nanos().getAsLong() - running.beganNanos > timeout.toNanos();
-        return Optional.ofNullable(hangs ? late(timeout) : known.failure());
+        return Optional.ofNullable(known.failure());
+    }
+
+    /** How the token stands; asks nothing. */
+    public TokenStatus status() {
+        return TokenStatus.of(name, known, context);
     }
 
     /** Where the token comes from. */
@@ -143,16 +236,135 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         return source;
     }
 
+    // --- how it ends ---
+
     /** Hands out nothing any more. A fetch under way is not waited for, neither here nor by those who wait for it now. */
     @Override
     public void close() {
-        closed = true;
-        known = Known.NOTHING;
+        close(TokenUnavailableException.of(name, Reason.CLOSED, "agent closed"));
+    }
+
+    /** Hands out nothing any more, since the configuration names this token no longer. */
+    public void remove() {
+        close(TokenUnavailableException.of(name, Reason.REMOVED, "it was removed from the configuration"));
+    }
+
+    private void close(TokenUnavailableException why) {
+        end(why);
+        known = Known.after(null, context.nanos().getAsLong());
+    }
+
+    /**
+     * Another provider has taken its place. Requests that found this one still get its token; nothing is asked any more.
+     */
+    public void retire() {
+        end(TokenUnavailableException.of(name, Reason.REMOVED, "the configuration was changed"));
+    }
+
+    private void end(TokenUnavailableException why) {
+        over = why;
+        leave();
         Flight running = flight.get();
-        if (running != null) {
-            running.completeExceptionally(closedNow());
+        for (Flight each = running; each != null; each = each.next()) {
+            each.completeExceptionally(why);
         }
-        watch.close();
+        if (running != null) {
+            running.interrupt();
+        }
+    }
+
+    private void leave() {
+        context.schedule().remove(this);
+        stop(timer.getAndSet(null));
+        safely("the end of its watch", watch::close);
+    }
+
+    // --- what time brings ---
+
+    /** Looks whether anything is due. Called by the schedule, once a poll. */
+    void beat(boolean clockStepped) {
+        if (clockStepped) {
+            safely("a step of the clock", this::stepped);
+        }
+        safely("a look at it", this::look);
+        if (clockStepped) {
+            plan();
+        }
+    }
+
+    private void due() {
+        safely("a look at it", this::look);
+        plan();
+    }
+
+    private void stepped() {
+        Known before = known;
+        Known after =
+                before.stepped(found, context.clock().instant(), context.nanos().getAsLong());
+        if (over == null) {
+            KNOWN.compareAndSet(this, before, after);
+        }
+    }
+
+    private void look() {
+        Known now = known;
+        Instant wall = context.clock().instant();
+        long nanos = context.nanos().getAsLong();
+        if (now.isOver(wall)) {
+            expire(now);
+        }
+        Flight waiting = flight.get();
+        if (waiting != null && waiting.isKeptWaiting(nanos, timeoutNanos())) {
+            tooLong(waiting);
+        } else if (waiting == null && now.isDue(wall, nanos)) {
+            var unused = fetch(known, Flight.NO_REJECTION);
+        }
+    }
+
+    private void expire(Known seen) {
+        Snapshot ended = seen.living();
+        if (ended != null && KNOWN.compareAndSet(this, seen, seen.expired())) {
+            tell(() -> TokenEvent.Expired.of(context.clock().instant(), ended.token()));
+        }
+    }
+
+    /** Waits for the next moment that the wall clock tells; the schedule's beat brings the rest. */
+    @SuppressWarnings("ReferenceEquality") // whether it is still what was planned for
+    private void plan() {
+        safely("its plan", () -> {
+            Known now;
+            do {
+                now = known;
+                Instant wall = context.clock().instant();
+                Instant next = over != null ? null : now.nextAt(wall);
+                stop(timer.getAndSet(next == null ? null : in(nanosBetween(wall, next), this::due)));
+                // Whoever plans last must have planned for what is known then.
+            } while (now != known);
+            if (over != null) {
+                stop(timer.getAndSet(null));
+            }
+        });
+    }
+
+    private static long nanosBetween(Instant wall, Instant next) {
+        Duration left = Duration.between(wall, next);
+        return (left.compareTo(LONGEST_WAIT) > 0 ? LONGEST_WAIT : left).toNanos();
+    }
+
+    /** Does something later; null if that cannot be had now, since then the schedule's beat must do. */
+    private @Nullable Future<?> in(long nanos, Runnable task) {
+        try {
+            return context.schedule().in(nanos, task);
+        } catch (Throwable t) {
+            warn("a plan", t);
+            return null;
+        }
+    }
+
+    private static void stop(@Nullable Future<?> waiting) {
+        if (waiting != null) {
+            waiting.cancel(false);
+        }
     }
 
     // --- the one fetch under way ---
@@ -160,40 +372,50 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
     /** What a caller who found no living token waits for. */
     private CompletableFuture<Snapshot> missing(Known seen) {
         TokenUnavailableException failure = seen.failure();
-        return failure != null && seen.isQuiet(context.nanos()) ? CompletableFuture.failedFuture(failure) : fetch(seen);
+        return failure != null && over == null && seen.isFailing(context.nanos().getAsLong())
+                ? CompletableFuture.failedFuture(failure)
+                : fetch(seen, Flight.NO_REJECTION);
     }
 
     /** A fetch that begins after this call: what is under way may have read the source before it. */
     private CompletableFuture<Snapshot> fetchAnew() {
-        Flight running = flight.get();
-        return running == null
-                ? fetch(known)
-                : running.handle((snapshot, failure) -> known).thenCompose(this::fetch);
+        while (true) {
+            Flight running = flight.get();
+            Flight mine = running == null
+                    ? fetch(known, Flight.NO_REJECTION)
+                    : running.following(context.nanos().getAsLong());
+            if (mine != null) {
+                TokenUnavailableException ended = over;
+                if (ended != null) {
+                    mine.completeExceptionally(ended);
+                }
+                return mine;
+            }
+            Thread.onSpinWait();
+        }
     }
 
     /**
      * The fetch that is under way, or a new one.
      *
      * @param seen what the caller knew when it decided to ask
+     * @param rejected the version that a server has refused, if that is why
      */
-    private CompletableFuture<Snapshot> fetch(Known seen) {
-        Flight mine = new Flight(context.nanos().getAsLong());
+    private Flight fetch(Known seen, long rejected) {
+        Flight mine = new Flight(rejected, context.nanos().getAsLong());
         Flight running = flight.compareAndExchange(null, mine);
         if (running != null) {
             return running;
         }
         Known now = known;
-        TokenUnavailableException failure = now.failure();
-        Snapshot living = now.living(context.clock());
-        if (closed) {
-            fail(mine, closedNow());
-        } else if (now.fetches() == seen.fetches()) {
-            begin(mine);
-        } else if (failure != null) {
+        TokenUnavailableException ended = over;
+        boolean answered = now.fetches() != seen.fetches();
+        TokenUnavailableException failure = ended != null ? ended : answered ? now.failure() : null;
+        if (failure != null) {
+            land(mine, new Outcome(null, failure));
+        } else if (answered && now.living() != null) {
             // Between the caller's look and its turn somebody else has asked. That is this caller's answer, too.
-            fail(mine, failure);
-        } else if (living != null) {
-            land(mine, living);
+            land(mine, new Outcome(now.living(), null));
         } else {
             begin(mine);
         }
@@ -202,146 +424,400 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
 
     private void begin(Flight mine) {
         try {
-            context.fetches().execute(() -> fly(mine));
+            context.fetches().execute(() -> {
+                if (mine.begin()) {
+                    fly(mine);
+                }
+            });
         } catch (Throwable t) {
             // No thread to be had: whoever waits must hear of it.
-            failed(mine, unavailable("could not be asked (" + t.getClass().getName() + ")"));
+            if (mine.begin()) {
+                land(mine, unheard(mine, "could not be asked (" + t.getClass().getName() + ")"));
+            }
         }
     }
 
-    /** The source says that it changed: when this returns, what it has now is handed out. */
+    /**
+     * The source says that it changed. The fetch is made on this thread, since the others may all be waiting for one that
+     * is queued behind them; if one is under way already, another follows it, and is waited for.
+     */
     private void changed() {
+        while (over == null) {
+            long now = context.nanos().getAsLong();
+            Flight mine = new Flight(Flight.NO_REJECTION, now);
+            Flight running = flight.compareAndExchange(null, mine);
+            Flight first = running == null ? mine : running;
+            if (first.begin()) {
+                fly(first);
+                return;
+            }
+            Flight next = first.following(now);
+            if (next != null) {
+                if (!first.isFlownHere()) {
+                    awaitEnd(next);
+                }
+                return;
+            }
+            Thread.onSpinWait();
+        }
+    }
+
+    private void awaitEnd(Flight next) {
         try {
-            refresh();
+            await(next);
         } catch (TokenUnavailableException e) {
             // An event has told why, or will once the fetch has ended. The token before it stays.
         }
     }
 
-    private void fly(Flight mine) {
-        try {
-            Known before = known;
-            Snapshot found = ask(before);
-            publish(before.snapshot(), found);
-            land(mine, found);
-        } catch (TokenUnavailableException e) {
-            failed(mine, e);
-        } catch (TokenException e) {
-            failed(mine, TokenUnavailableException.of(name, List.of(e)));
-        } catch (Throwable t) {
-            // A source is anybody's code, and whoever waits for this flight must hear of its end. Only the class is
-            // told: a message may hold what the source read.
-            failed(mine, unavailable("failed with " + t.getClass().getName()));
+    /** Makes a flight on this thread, and those that follow it. */
+    private void fly(Flight first) {
+        Flight mine = first;
+        while (mine != null) {
+            Flight next = end(mine, flown(mine));
+            mine = next != null && next.begin() ? next : null;
         }
     }
 
-    /** Asks the source. Only the thread of the one flight is here. */
-    private Snapshot ask(Known before) throws TokenException {
+    /** Flies it. Whatever happens, it has then ended: without that nothing would ever be fetched again. */
+    private Outcome flown(Flight mine) {
+        try {
+            AtomicReference<@Nullable Outcome> outcome = new AtomicReference<>();
+            mine.fly(() -> {
+                Future<?> limit = in(timeoutNanos(), () -> tooLong(mine));
+                try {
+                    outcome.set(travel(mine));
+                } finally {
+                    stop(limit);
+                }
+            });
+            Outcome brought = outcome.get();
+            return brought == null ? unheard(mine, "failed, and why could not be told") : brought;
+        } catch (Throwable t) {
+            return LOST;
+        }
+    }
+
+    private Outcome unheard(Flight mine, String why) {
+        try {
+            return failed(mine, unavailable(why));
+        } catch (Throwable t) {
+            return LOST;
+        }
+    }
+
+    /** Ends a flight that nobody has flown. */
+    private void land(Flight mine, Outcome outcome) {
+        Flight next = end(mine, outcome);
+        if (next != null) {
+            begin(next);
+        }
+    }
+
+    /** First the next one may begin, then those who wait are told. */
+    private @Nullable Flight end(Flight mine, Outcome outcome) {
+        Flight next = mine.end();
+        flight.set(next);
+        outcome.tell(mine);
+        return next;
+    }
+
+    /** Those who wait are told so; the flight itself ends when its thread comes back, and what it brings is taken. */
+    private void tooLong(Flight mine) {
+        TokenUnavailableException late = late();
+        if (mine.completeExceptionally(late)) {
+            try {
+                failed(late);
+            } finally {
+                mine.interrupt();
+            }
+        }
+    }
+
+    /** How a flight has ended: exactly one of the two is there. */
+    private record Outcome(
+            @Nullable Snapshot found, @Nullable TokenUnavailableException failure) {
+        void tell(Flight flight) {
+            if (failure != null) {
+                flight.completeExceptionally(failure);
+            } else {
+                flight.complete(found);
+            }
+        }
+    }
+
+    private Outcome travel(Flight mine) {
+        try {
+            TokenUnavailableException ended = over;
+            return ended != null ? new Outcome(null, ended) : judge(fetched(), mine);
+        } catch (TokenUnavailableException e) {
+            return failed(mine, e);
+        } catch (TokenException e) {
+            return failed(mine, TokenUnavailableException.of(name, List.of(e)));
+        } catch (Throwable t) {
+            // A source is anybody's code, and whoever waits for this flight must hear of its end. Only the class is
+            // told: a message may hold what the source read.
+            return failed(mine, unavailable("failed with " + t.getClass().getName()));
+        }
+    }
+
+    private TokenDocument fetched() throws TokenException {
         Optional<TokenDocument> answer = source.fetch();
         if (answer.isEmpty()) {
             throw TokenUnavailableException.of(
                     name, source.sources().stream().map(TokenSource::absence).toList());
         }
-        TokenDocument document = answer.get();
-        Token token = intake.accept(document, before.generation(document));
-        Instant end = token.expiresAt().orElse(Instant.MAX);
-        String origin = document.origin().orElse(description);
-        if (token.isExpired(context.clock().instant())) {
-            throw TokenUnavailableException.of(name, Reason.EXPIRED, origin + " has a token that expired at " + end);
-        }
-        return new Snapshot(token, form.apply(token), origin);
+        return answer.get();
     }
 
-    private void publish(@Nullable Snapshot before, Snapshot found) throws TokenUnavailableException {
-        boolean same =
-                before != null && before.token().generation() == found.token().generation();
-        learn(found, same ? new Setback(null, context.nanos().getAsLong()) : null);
-        if (closed) {
-            throw closedNow();
-        }
-        if (!same) {
-            Instant now = context.clock().instant();
-            context.events()
-                    .onEvent(
-                            before == null
-                                    ? TokenEvent.Resolved.of(now, found.token(), found.source())
-                                    : TokenEvent.Swapped.of(now, before.token(), found.token(), found.source()));
-        }
-    }
-
-    private void failed(Flight mine, TokenUnavailableException e) {
-        learn(known.snapshot(), new Setback(e, context.nanos().getAsLong()));
-        try {
-            if (!closed) {
-                context.events()
-                        .onEvent(new TokenEvent.RefreshFailed(context.clock().instant(), name, e.reason(), e.why()));
+    /** Makes the current token of what the source has, if it may be that. */
+    private Outcome judge(TokenDocument document, Flight mine) throws TokenException {
+        boolean proved = false;
+        while (true) {
+            Known before = inherited();
+            Snapshot kept = kept(document, before);
+            Snapshot found = kept == null ? version(document, before) : kept;
+            if (!proved && !before.isSame(found)) {
+                prove(before, found);
+                proved = true;
             }
-        } finally {
-            fail(mine, e);
+            boolean rejected = mine.isFor(found.token().generation());
+            Known after = kept == null ? before.found(found, rejected, plan, now()) : before.unchanged(plan, now());
+            TokenUnavailableException ended = over;
+            if (ended != null) {
+                return new Outcome(null, ended);
+            }
+            if (KNOWN.compareAndSet(this, before, after)) {
+                told(before, found);
+                return new Outcome(found, null);
+            }
         }
     }
 
-    private void learn(@Nullable Snapshot snapshot, @Nullable Setback setback) {
-        known = known.and(snapshot, setback);
-        if (closed) {
-            // It was closed while the source answered, and what it forgot must not come back.
-            known = Known.NOTHING;
+    /** What is known, with the version that was last in force under this name. */
+    private Known inherited() {
+        LiveProvider earlier = predecessor;
+        Known mine = known;
+        Snapshot last = earlier == null || mine.token() != null ? null : earlier.known.last();
+        if (last == null || mine.isSame(last)) {
+            return mine;
+        }
+        KNOWN.compareAndSet(this, mine, mine.after(last));
+        return known;
+    }
+
+    /** What a response header brought, as long as the source still has what that replaced; else null. */
+    private @Nullable Snapshot kept(TokenDocument document, Known before) throws TokenException {
+        Snapshot living = before.living();
+        return living != null
+                        && before.superseded() != null
+                        && before.isSuperseded(
+                                intake.accept(document, living.token().generation()))
+                ? living
+                : null;
+    }
+
+    /** The same value is the same version, whatever else is known of it. */
+    private Snapshot version(TokenDocument document, Known before) throws TokenException {
+        while (true) {
+            Snapshot last = before.last();
+            Token same = last != null && last.token().isOf(document) ? last.token() : null;
+            long generation = same == null ? generations.get() + 1 : same.generation();
+            Token token = intake.accept(document, generation);
+            if (token.isExpired(context.clock().instant())) {
+                String end = token.expiresAt().map(Instant::toString).orElse("");
+                String origin = document.origin().orElseGet(this::described);
+                throw TokenUnavailableException.of(
+                        name, Reason.EXPIRED, origin + " has a token that expired at " + end);
+            }
+            if (same != null || generations.compareAndSet(generation - 1, generation)) {
+                return new Snapshot(token, form.apply(token), document.origin().orElse(null), source);
+            }
         }
     }
 
-    /** Ends a flight: first the next one may begin, then those who wait are told. */
-    private void land(Flight mine, Snapshot found) {
-        flight.compareAndSet(mine, null);
-        mine.complete(found);
+    /** Tries a token on its API before it replaces one that lives. */
+    private void prove(Known before, Snapshot candidate) throws TokenException {
+        if (before.living() == null) {
+            return;
+        }
+        try {
+            intake.prove(candidate);
+        } catch (TokenException e) {
+            tell(() -> TokenEvent.SwapRefused.of(context.clock().instant(), candidate.token(), e));
+            throw e;
+        }
     }
 
-    private void fail(Flight mine, TokenUnavailableException failure) {
-        flight.compareAndSet(mine, null);
-        mine.completeExceptionally(failure);
+    private void told(Known before, Snapshot taken) {
+        found = true;
+        predecessor = null;
+        plan();
+        if (!before.isSame(taken)) {
+            Snapshot last = before.last();
+            tell(() -> {
+                Instant now = context.clock().instant();
+                return last == null
+                        ? TokenEvent.Resolved.of(now, taken.token(), taken.source())
+                        : TokenEvent.Swapped.of(now, last.token(), taken.token(), taken.source());
+            });
+        }
     }
 
-    // --- waiting for it ---
+    private Outcome failed(Flight mine, TokenUnavailableException e) {
+        // Where it took too long that has been told, and an interruption is only what came of it.
+        return mine.isDone() ? new Outcome(null, e) : failed(e);
+    }
+
+    private Outcome failed(TokenUnavailableException e) {
+        Moment now = now();
+        boolean counted = false;
+        Known before = known;
+        while (!counted && over == null) {
+            counted = KNOWN.compareAndSet(this, before, before.failed(e, now));
+            before = known;
+        }
+        if (counted) {
+            plan();
+            tell(() -> new TokenEvent.RefreshFailed(now.wall(), name, e.reason(), e.why()));
+        }
+        return new Outcome(null, e);
+    }
+
+    /** An event that cannot be told is no reason to stop. */
+    private void tell(Supplier<TokenEvent> event) {
+        safely("an event", () -> context.events().onEvent(event.get()));
+    }
+
+    /** Of an error, too: whatever it was, the next fetch comes. Only the class is told. */
+    private void safely(String what, Runnable step) {
+        try {
+            step.run();
+        } catch (Throwable t) {
+            warn(what, t);
+        }
+    }
+
+    private void warn(String what, Throwable failure) {
+        try {
+            log.warn(
+                    "token {}: {} failed with {}",
+                    name,
+                    what,
+                    failure.getClass().getName());
+        } catch (Throwable t) {
+            // Then not even that can be told.
+        }
+    }
+
+    private Moment now() {
+        return new Moment(
+                context.clock().instant(),
+                context.nanos().getAsLong(),
+                context.random().getAsDouble());
+    }
+
+    // --- what a response header brings ---
+
+    private static boolean isOutdated(Known seen, TokenDocument document, Token sentWith) {
+        Snapshot living = seen.living();
+        return living == null
+                || living.token().generation() != sentWith.generation()
+                || living.token().isOf(document);
+    }
+
+    private void take(TokenDocument document, Token sentWith) {
+        try {
+            boolean proved = false;
+            boolean taken = false;
+            Known before = known;
+            while (!taken && over == null && !isOutdated(before, document, sentWith)) {
+                Snapshot offered = version(document, before);
+                if (!proved) {
+                    prove(before, offered);
+                    proved = true;
+                }
+                taken = over == null && KNOWN.compareAndSet(this, before, before.offered(offered, plan, now()));
+                if (taken) {
+                    told(before, offered);
+                }
+                before = known;
+            }
+        } catch (TokenException e) {
+            tell(() -> new TokenEvent.RefreshFailed(
+                    context.clock().instant(), name, e.reason(), String.valueOf(e.getMessage())));
+        } catch (Throwable t) {
+            warn("an offered token", t);
+        }
+    }
+
+    // --- waiting for a fetch ---
 
     private Snapshot await(CompletableFuture<Snapshot> awaited) throws TokenUnavailableException {
+        return await(awaited, timeoutNanos());
+    }
+
+    private Snapshot await(CompletableFuture<Snapshot> awaited, long nanos) throws TokenUnavailableException {
         try {
-            return awaited.get(timeout.toNanos(), TimeUnit.NANOSECONDS);
+            return awaited.get(nanos, TimeUnit.NANOSECONDS);
         } catch (ExecutionException e) {
-            throw unavailable(e.getCause(), timeout);
+            throw unavailable(e.getCause());
         } catch (TimeoutException e) {
-            throw late(timeout);
+            throw late();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw TokenUnavailableException.of(name, Reason.UNREACHABLE, "the waiting thread was interrupted");
         }
     }
 
-    private CompletionStage<Token> within(Duration most, CompletableFuture<Snapshot> fetched) {
+    /** What waits for the answer is the caller's code: it holds neither the thread that fetches nor the schedule's. */
+    private CompletionStage<Token> later(CompletableFuture<Snapshot> fetched) {
         CompletableFuture<Token> answer = new CompletableFuture<>();
-        var unused = fetched.copy()
-                .orTimeout(most.toNanos(), TimeUnit.NANOSECONDS)
-                .handle((snapshot, failure) -> failure == null
-                        ? answer.complete(snapshot.token())
-                        : answer.completeExceptionally(unavailable(failure, most)));
+        if (fetched.isDone()) {
+            var unused = fetched.whenComplete((snapshot, failure) -> answer(answer, snapshot, failure));
+            return answer;
+        }
+        CompletableFuture<Snapshot> limited = fetched.copy();
+        Future<?> limit = in(timeoutNanos(), () -> limited.completeExceptionally(late()));
+        var unused = limited.handleAsync((snapshot, failure) -> {
+                    stop(limit);
+                    return answer(answer, snapshot, failure);
+                })
+                // Where no thread was to be had for that.
+                .exceptionally(failure -> answer(answer, null, failure));
         return answer;
     }
 
-    /** A failure of this caller's own, since the stack of an exception that many threads throw is nobody's. */
-    private TokenUnavailableException unavailable(@Nullable Throwable failure, Duration most) {
-        Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
-        return cause instanceof TokenUnavailableException e
-                ? TokenUnavailableException.of(name, e.attempts())
-                : late(most);
+    private boolean answer(CompletableFuture<Token> answer, @Nullable Snapshot snapshot, @Nullable Throwable failure) {
+        return snapshot != null
+                ? answer.complete(snapshot.token())
+                : answer.completeExceptionally(unavailable(failure));
     }
 
-    private TokenUnavailableException late(Duration most) {
-        return unavailable("did not answer within " + most.toMillis() + " ms");
+    private long timeoutNanos() {
+        return RefreshPolicy.nanos(plan.policy().timeout());
+    }
+
+    /** A failure of this caller's own, since the stack of an exception that many threads throw is nobody's. */
+    private TokenUnavailableException unavailable(@Nullable Throwable failure) {
+        Throwable cause = failure instanceof CompletionException ? failure.getCause() : failure;
+        return cause instanceof TokenUnavailableException e ? TokenUnavailableException.of(name, e.attempts()) : late();
+    }
+
+    private TokenUnavailableException late() {
+        return unavailable("did not answer within " + plan.policy().timeout().toMillis() + " ms");
+    }
+
+    /** The source is anybody's code, and what it is called is no reason to fail where a failure is to be told. */
+    private String described() {
+        try {
+            return source.describe();
+        } catch (Throwable t) {
+            return "its source";
+        }
     }
 
     private TokenUnavailableException unavailable(String why) {
-        return TokenUnavailableException.of(name, Reason.UNREACHABLE, description + " " + why);
-    }
-
-    private TokenUnavailableException closedNow() {
-        return TokenUnavailableException.of(name, Reason.CLOSED, "agent closed");
+        return TokenUnavailableException.of(name, Reason.UNREACHABLE, described() + " " + why);
     }
 }

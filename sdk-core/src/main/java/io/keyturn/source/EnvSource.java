@@ -15,6 +15,11 @@ record EnvSource(String variable, SourceContext context) implements TokenSource 
     }
 
     @Override
+    public boolean isLocal() {
+        return true;
+    }
+
+    @Override
     public String describe() {
         return "environment variable " + variable;
     }

@@ -3,20 +3,57 @@ package io.keyturn.source;
 import io.keyturn.token.Reason;
 import io.keyturn.token.TokenDocument;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** A file that holds a token document. */
-record FileSource(Path file, SourceContext context) implements TokenSource {
+final class FileSource implements TokenSource {
+    /** Events and the poll of the watcher come long before it; it is for what may go wrong with both. */
+    static final Optional<Duration> EVERY = Optional.of(Duration.ofMinutes(1));
+
+    private final Path file;
+    private final SourceContext context;
+    /** What was read before; null until it is read, since most sources are only there to be opened as others. */
+    private volatile @Nullable SecretFile secret;
+
+    FileSource(Path file, SourceContext context) {
+        this.file = file;
+        this.context = context;
+    }
+
     @Override
     public Optional<TokenDocument> fetch() throws SourceException {
-        Optional<SecretFile> content = SecretFile.read(file, context.allow());
+        SecretFile mine = secret;
+        if (mine == null) {
+            mine = new SecretFile(file, context.allow());
+            secret = mine;
+        }
+        Optional<SecretFile.Content> content = mine.read();
         if (content.isEmpty()) {
             return Optional.empty();
         }
-        SecretFile found = content.get();
-        String origin =
-                describe() + found.remark().map(remark -> " (" + remark + ")").orElse("");
-        return Optional.of(Documents.parse(found.bytes(), found.modified(), origin));
+        SecretFile.Content found = content.get();
+        TokenDocument document = Documents.parse(found.bytes(), found.modified(), describe());
+        // One that says nothing of its own comes from what this source is described as.
+        return Optional.of(found.remark()
+                .map(remark -> document.withOrigin(describe() + " (" + remark + ")"))
+                .orElse(document));
+    }
+
+    @Override
+    public Watch watch(Runnable changed) {
+        return context.files().watch(file, changed);
+    }
+
+    @Override
+    public Optional<Duration> every() {
+        return EVERY;
+    }
+
+    @Override
+    public boolean isLocal() {
+        return true;
     }
 
     @Override
@@ -30,7 +67,28 @@ record FileSource(Path file, SourceContext context) implements TokenSource {
     }
 
     @Override
+    public TokenSource forKey(String key) {
+        return new FileSource(Path.of(file.toString().replace("{key}", key)), context);
+    }
+
+    @Override
     public TokenSource in(SourceContext other) {
         return new FileSource(file, other);
+    }
+
+    /** What was read before makes no difference. */
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof FileSource that && file.equals(that.file) && context.equals(that.context);
+    }
+
+    @Override
+    public int hashCode() {
+        return file.hashCode();
+    }
+
+    @Override
+    public String toString() {
+        return describe();
     }
 }

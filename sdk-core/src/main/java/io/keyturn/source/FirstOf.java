@@ -1,6 +1,8 @@
 package io.keyturn.source;
 
 import io.keyturn.token.TokenDocument;
+import java.time.Duration;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -26,6 +28,17 @@ record FirstOf(List<TokenSource> members) implements TokenSource {
         return () -> watches.forEach(Watch::close);
     }
 
+    /** As often as the one that wants it most often. */
+    @Override
+    public Optional<Duration> every() {
+        return members.stream().flatMap(member -> member.every().stream()).min(Comparator.naturalOrder());
+    }
+
+    @Override
+    public boolean isLocal() {
+        return members.stream().allMatch(TokenSource::isLocal);
+    }
+
     @Override
     public String describe() {
         return members.stream().map(TokenSource::describe).collect(Collectors.joining(", else "));
@@ -34,6 +47,11 @@ record FirstOf(List<TokenSource> members) implements TokenSource {
     @Override
     public List<TokenSource> sources() {
         return members.stream().flatMap(member -> member.sources().stream()).toList();
+    }
+
+    @Override
+    public TokenSource forKey(String key) {
+        return new FirstOf(members.stream().map(member -> member.forKey(key)).toList());
     }
 
     @Override

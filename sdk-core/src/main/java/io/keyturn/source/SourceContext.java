@@ -14,11 +14,19 @@ import org.jspecify.annotations.Nullable;
  * @param variables the environment: a variable's value, or null
  * @param clock the agent's clock
  * @param allow the words of the token's {@code allow}, each of which relaxes a rule
+ * @param files tells when files change
  */
-public record SourceContext(Function<String, @Nullable String> variables, Clock clock, Set<String> allow) {
-    /** The process's own environment and clock, and every rule in force: what a source uses that no agent has opened. */
+public record SourceContext(
+        Function<String, @Nullable String> variables, Clock clock, Set<String> allow, FileWatcher files) {
+    private static final SourceContext OF_PROCESS =
+            new SourceContext(System::getenv, Clock.systemUTC(), Set.of(), FileWatcher.none());
+
+    /**
+     * The process's own environment and clock, every rule in force and nothing watched: what a source uses that no agent has
+     * opened.
+     */
     public static SourceContext ofProcess() {
-        return new SourceContext(System::getenv, Clock.systemUTC(), Set.of());
+        return OF_PROCESS;
     }
 
     /**

@@ -6,10 +6,12 @@ import io.keyturn.config.Problem;
 import io.keyturn.config.Settings;
 import io.keyturn.token.Reason;
 import io.keyturn.token.TokenDocument;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A {@code value} of the configuration: its references are filled in anew at each fetch, so that a file in it is live.
@@ -17,8 +19,13 @@ import java.util.stream.Collectors;
  * @param value apart from the reading, since it is read on other threads than the rest of the configuration
  * @param describe what its references refer to
  * @param live whether it may be there later: it names a file
+ * @param files what its references are, where they may be files; null if it names none
  */
-record TemplateSource(Settings value, String describe, boolean live) implements TokenSource {
+record TemplateSource(
+        Settings value,
+        String describe,
+        boolean live,
+        @Nullable FencedReferences files) implements TokenSource {
     /** The source that a value is, and what is written wrongly in it. */
     static TemplateSource of(Settings text, Consumer<Problem> wrong) {
         try {
@@ -35,7 +42,45 @@ record TemplateSource(Settings value, String describe, boolean live) implements 
                 .map(need -> (need.kind().equals("env") ? "environment variable " : "file ") + need.name())
                 .collect(Collectors.joining(" and "));
         boolean live = needs.stream().anyMatch(need -> need.kind().equals("file"));
-        return new TemplateSource(text.apart(), references.isEmpty() ? "the value itself" : references, live);
+        String describe = references.isEmpty() ? "the value itself" : references;
+        FencedReferences files = live && text.references() instanceof FencedReferences fenced ? fenced : null;
+        return new TemplateSource(text.apart(), describe, live, files);
+    }
+
+    @Override
+    public Watch watch(Runnable changed) {
+        return files == null ? Watch.none() : files.watch(changed);
+    }
+
+    /** With references of its own, which know what was read before. */
+    @Override
+    public TokenSource in(SourceContext context) {
+        if (files == null) {
+            return this;
+        }
+        FencedReferences own = files.in(context);
+        return new TemplateSource(value.with(own), describe, live, own);
+    }
+
+    @Override
+    public Optional<Duration> every() {
+        return live ? FileSource.EVERY : Optional.empty();
+    }
+
+    @Override
+    public boolean isLocal() {
+        return true;
+    }
+
+    /** Where it was written makes no difference, nor what was read before. */
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof TemplateSource that && value.isSameText(that.value);
+    }
+
+    @Override
+    public int hashCode() {
+        return describe.hashCode();
     }
 
     @Override
@@ -57,8 +102,8 @@ record TemplateSource(Settings value, String describe, boolean live) implements 
         if (text.isEmpty()) {
             return Optional.empty();
         }
-        String origin = live ? describe : describe + Documents.ONLY_AT_RESTART;
-        return Optional.of(Documents.ofText(text, describe).withOrigin(origin));
+        TokenDocument document = Documents.ofText(text, describe);
+        return Optional.of(live ? document : document.withOrigin(describe + Documents.ONLY_AT_RESTART));
     }
 
     @Override

@@ -2,6 +2,7 @@ package io.keyturn.source;
 
 import io.keyturn.token.Reason;
 import io.keyturn.token.TokenDocument;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
@@ -24,10 +25,27 @@ public interface TokenSource {
     /**
      * Asks to be told when the token may have changed.
      *
-     * @param changed fetches from this source before it returns: it is to be called where blocking is allowed
+     * @param changed fetches from this source before it returns, or waits for a fetch that begins after this call: it is
+     *     to be called where blocking is allowed
      */
     default Watch watch(Runnable changed) {
         return Watch.none();
+    }
+
+    /**
+     * How often it is to be asked although it has not said that it changed; empty: only ahead of the token's end. The
+     * token's {@code refresh.every} goes before this.
+     */
+    default Optional<Duration> every() {
+        return Optional.empty();
+    }
+
+    /**
+     * Whether it reads only what this machine holds. Such sources are asked on threads of their own, which those that
+     * wait for a network cannot fill.
+     */
+    default boolean isLocal() {
+        return false;
     }
 
     /** What it is, for people, such as {@code file /run/secrets/token}; never a value. */
@@ -43,6 +61,14 @@ public interface TokenSource {
     /** The sources that are asked, in order: this one, unless it is made of others. */
     default List<TokenSource> sources() {
         return List.of(this);
+    }
+
+    /**
+     * The source of one of many accounts, where this one stands for all of them: of a file, {@code {key}} in its path
+     * stands for the key. It is the same source where the key makes no difference.
+     */
+    default TokenSource forKey(String key) {
+        return this;
     }
 
     /** This source as an agent opens it, with the agent's environment, clock and rules. */

@@ -29,8 +29,16 @@ public enum Reason {
     SCOPE,
     /** The token is known to have leaked. */
     LEAKED,
+    /** The API does not know the token (401). */
+    UNAUTHENTICATED,
+    /** The API knows the token and does not permit what was asked (403). */
+    NOT_PERMITTED,
+    /** There is a token for each key, and the request names none, or one that cannot be. */
+    KEY,
     /** The token may not go where it was to be sent. */
     DESTINATION,
+    /** The token is no longer configured. */
+    REMOVED,
     /** The agent was closed. */
     CLOSED;
 

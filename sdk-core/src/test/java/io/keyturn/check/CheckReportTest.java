@@ -27,7 +27,8 @@ class CheckReportTest {
     }
 
     private static TokenCheck token(String name, Step... steps) {
-        return new TokenCheck(name, null, null, null, List.of(), List.of(), List.of(), null, null, List.of(steps));
+        return new TokenCheck(
+                name, null, null, null, List.of(), List.of(), List.of(), null, null, null, List.of(steps));
     }
 
     private static CheckReport report(TokenCheck... tokens) {
@@ -50,6 +51,7 @@ class CheckReportTest {
                 List.of("https://api.example.com/v1"),
                 List.of("read", "write"),
                 Instant.parse("2026-12-31T00:00:00Z"),
+                Instant.parse("2026-12-24T00:00:00Z"),
                 "ci-agent",
                 List.of(
                         step("config", Status.PASS, null, PLACE.toString(), null),
@@ -240,7 +242,7 @@ class CheckReportTest {
                              {"source": "environment variable A", "chosen": false, "why": "environment variable A is not set"},
                              {"source": "file /run/secrets/api_token", "chosen": true, "why": "has the token"}],
                            "endpoints": ["https://api.example.com/v1"], "scopes": ["read", "write"],
-                           "expiresAt": "2026-12-31T00:00:00Z", "identity": "ci-agent", "ok": true, "status": "warn",
+                           "expiresAt": "2026-12-31T00:00:00Z", "refreshAt": "2026-12-24T00:00:00Z", "identity": "ci-agent", "ok": true, "status": "warn",
                            "steps": [
                              {"step": "config", "status": "pass", "detail": "agent.yaml:2:14 agent.api_token"},
                              {"step": "resolve", "status": "pass", "detail": "file /run/secrets/api_token"},

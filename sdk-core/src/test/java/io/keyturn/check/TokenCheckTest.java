@@ -319,8 +319,9 @@ class TokenCheckTest {
         CheckReport report = check(documents(document));
 
         assertStep(report, "expiry", status, status == Status.PASS ? null : "expires_soon");
-        assertThat(step(report, "expiry").detail()).isEqualTo("ends at " + end + ", " + words);
+        assertThat(step(report, "expiry").detail()).startsWith("ends at " + end + ", " + words + "; fetched anew at ");
         assertThat(report.tokens().get(0).expiresAt()).isEqualTo(end);
+        assertThat(report.tokens().get(0).refreshAt()).isBefore(end);
         assertThat(report.exitCode()).isZero();
     }
 

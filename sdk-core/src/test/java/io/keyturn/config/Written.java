@@ -48,7 +48,31 @@ public final class Written {
 
     /** A text with references. */
     public static Template template(String raw) {
-        return references -> expand(raw, references);
+        return new Text(raw);
+    }
+
+    /** Two that were written alike are equal. */
+    private static final class Text implements Template {
+        private final String raw;
+
+        Text(String raw) {
+            this.raw = raw;
+        }
+
+        @Override
+        public String expand(References references) {
+            return Written.expand(raw, references);
+        }
+
+        @Override
+        public boolean equals(@Nullable Object other) {
+            return other instanceof Text that && raw.equals(that.raw);
+        }
+
+        @Override
+        public int hashCode() {
+            return raw.hashCode();
+        }
     }
 
     private Location at(int column, String path) {

@@ -12,7 +12,6 @@ import io.keyturn.source.SourceException;
 import io.keyturn.source.TokenSource;
 import io.keyturn.source.TokenSources;
 import io.keyturn.token.Reason;
-import io.keyturn.token.Secret;
 import io.keyturn.token.Token;
 import io.keyturn.token.TokenDocument;
 import java.time.Duration;
@@ -102,8 +101,8 @@ class FailingSourceTest {
         assertThatThrownBy(provider::get).isInstanceOf(TokenUnavailableException.class);
         assertThat(source.fetches()).isEqualTo(1);
 
-        rig.clock.advance(SECOND);
         source.has("token-1");
+        rig.advance(SECOND);
         assertThat(provider.get().generation()).isEqualTo(1);
     }
 
@@ -165,8 +164,7 @@ class FailingSourceTest {
         };
         LiveProvider provider = rig.provider(source);
 
-        assertThatThrownBy(provider::get)
-                .hasMessage("no token 'api_token': rude source failed with java.lang.IllegalStateException");
+        assertThatThrownBy(provider::get).hasMessageContaining("failed with java.lang.IllegalStateException");
     }
 
     @Test
@@ -191,23 +189,13 @@ class FailingSourceTest {
     @Test
     void get_noThreadToBeHad_saysSoAndRecovers() throws Exception {
         boolean[] full = {true};
-        ProviderContext context = new ProviderContext(
-                rig.clock,
-                rig.clock::nanos,
-                task -> {
-                    if (full[0]) {
-                        throw new OutOfMemoryError("unable to create native thread");
-                    }
-                    task.run();
-                },
-                rig.events::add);
-        LiveProvider provider = new LiveProvider(
-                "api_token",
-                FakeSource.of("token-1"),
-                (document, generation) -> Token.of("api_token", document, generation, null),
-                token -> Secret.of(token.reveal()),
-                Rig.LONG,
-                context);
+        ProviderContext context = rig.context(task -> {
+            if (full[0]) {
+                throw new OutOfMemoryError("unable to create native thread");
+            }
+            task.run();
+        });
+        LiveProvider provider = rig.opened(FakeSource.of("token-1"), Rig.INTAKE, Rig.POLICY, context);
 
         assertThatThrownBy(provider::get)
                 .hasMessage("no token 'api_token': fake store could not be asked (java.lang.OutOfMemoryError)");
@@ -217,16 +205,10 @@ class FailingSourceTest {
 
     @Test
     void get_listenerCannotBeTold_theFlightStillEnds() {
-        ProviderContext context = new ProviderContext(rig.clock, rig.clock::nanos, rig.fetches, event -> {
+        ProviderContext context = rig.context(rig.clock, rig.clock::nanos, rig.fetches, event -> {
             throw new OutOfMemoryError("unable to create native thread");
         });
-        LiveProvider provider = new LiveProvider(
-                "api_token",
-                new FakeSource(),
-                (document, generation) -> Token.of("api_token", document, generation, null),
-                token -> Secret.of(token.reveal()),
-                Rig.LONG,
-                context);
+        LiveProvider provider = rig.opened(new FakeSource(), Rig.INTAKE, Rig.POLICY, context);
 
         assertThatThrownBy(provider::get).hasMessageContaining("fake store has no token");
     }

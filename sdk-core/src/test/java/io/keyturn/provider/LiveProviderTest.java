@@ -2,11 +2,10 @@ package io.keyturn.provider;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.keyturn.Canary;
 import io.keyturn.ManualClock;
-import io.keyturn.event.TokenEvent;
+import io.keyturn.event.TokenEvent.Expired;
 import io.keyturn.event.TokenEvent.RefreshFailed;
 import io.keyturn.event.TokenEvent.Rejected;
 import io.keyturn.event.TokenEvent.Resolved;
@@ -14,7 +13,6 @@ import io.keyturn.event.TokenEvent.Swapped;
 import io.keyturn.provider.Rig.Running;
 import io.keyturn.source.SourceException;
 import io.keyturn.token.Reason;
-import io.keyturn.token.Secret;
 import io.keyturn.token.Token;
 import io.keyturn.token.TokenDocument;
 import java.io.UncheckedIOException;
@@ -75,38 +73,36 @@ class LiveProviderTest {
     @Test
     void get_atItsEnd_isNeverHandedOut() throws Exception {
         source.has(TokenDocument.of("token-1").withExpiresAt(END));
-        LiveProvider provider = rig.provider(source);
+        LiveProvider provider = rig.atOnce(source);
         assertThat(provider.get().reveal()).isEqualTo("token-1");
+        sourceIsDown();
+
+        rig.advance(Duration.ofSeconds(60).minusNanos(1));
+        assertThat(provider.get().reveal()).isEqualTo("token-1");
+        rig.advance(Duration.ofNanos(1));
+        assertThatThrownBy(provider::get).isInstanceOf(TokenUnavailableException.class);
+
         source.has("token-2");
-
-        rig.clock.advance(Duration.ofSeconds(60).minusNanos(1));
-        assertThat(provider.get().reveal()).isEqualTo("token-1");
-        rig.clock.advance(Duration.ofNanos(1));
-        assertThat(provider.get().reveal()).isEqualTo("token-2");
-
+        rig.advance(RefreshPolicy.LONGEST_DELAY);
         assertThat(provider.get().generation()).isEqualTo(2);
     }
 
     @Test
     void getAsync_atItsEnd_isNeverHandedOut() throws Exception {
         source.has(TokenDocument.of("token-1").withExpiresAt(END));
-        LiveProvider provider = rig.provider(source);
+        LiveProvider provider = rig.atOnce(source);
         provider.get();
-        source.has("token-2");
-        rig.clock.advance(Duration.ofSeconds(60));
+        sourceIsDown();
+        rig.advance(Duration.ofSeconds(60));
 
-        assertThat(provider.getAsync()
-                        .toCompletableFuture()
-                        .get(30, TimeUnit.SECONDS)
-                        .reveal())
-                .isEqualTo("token-2");
+        assertThat(provider.getAsync().toCompletableFuture()).isCompletedExceptionally();
     }
 
     @Test
     void get_sourceStillHasTheExpiredOne_saysSo() {
         source.has(TokenDocument.of(canary.token()).withExpiresAt(END));
         LiveProvider provider = rig.provider(source);
-        rig.clock.advance(Duration.ofSeconds(60));
+        rig.advance(Duration.ofSeconds(60));
 
         TokenUnavailableException e = canary.caught(TokenUnavailableException.class, provider::get);
 
@@ -115,13 +111,13 @@ class LiveProviderTest {
     }
 
     @Test
-    void get_expiredAndSourceDown_failsAndTellsWhyAgainWithoutAsking() {
+    void get_expiredAndSourceDown_failsAndTellsWhyAgainWithoutAsking() throws Exception {
         source.has(TokenDocument.of(canary.token()).withExpiresAt(END));
-        LiveProvider provider = rig.provider(source);
-        assertThat(catchThrowableOfType(TokenUnavailableException.class, provider::get))
-                .isNull();
-        rig.clock.advance(Duration.ofSeconds(60));
+        LiveProvider provider = rig.atOnce(source);
+        provider.get();
         sourceIsDown();
+        rig.advance(Duration.ofSeconds(60));
+        int asked = source.fetches();
 
         TokenUnavailableException first = canary.caught(TokenUnavailableException.class, provider::get);
         TokenUnavailableException second = canary.caught(TokenUnavailableException.class, provider::get);
@@ -129,10 +125,9 @@ class LiveProviderTest {
         assertThat(first).hasMessage("no token 'api_token': fake store is down");
         assertThat(first.fix()).isEqualTo("start it");
         assertThat(second).hasMessage(first.getMessage()).isNotSameAs(first);
-        assertThat(source.fetches()).as("asked again within a second").isEqualTo(2);
-        rig.clock.advance(SECOND);
-        assertThatThrownBy(provider::get).isInstanceOf(TokenUnavailableException.class);
-        assertThat(source.fetches()).isEqualTo(3);
+        assertThat(source.fetches()).as("asked while the failure backs off").isEqualTo(asked);
+        rig.advance(RefreshPolicy.LONGEST_DELAY);
+        assertThat(source.fetches()).isGreaterThan(asked);
     }
 
     @Test
@@ -141,9 +136,9 @@ class LiveProviderTest {
         LiveProvider provider = rig.provider(source);
         provider.get();
 
-        rig.clock.step(Duration.ofDays(30));
+        rig.stepNoticed(Duration.ofDays(30));
         assertThatThrownBy(provider::get).isInstanceOf(TokenUnavailableException.class);
-        rig.clock.step(Duration.ofDays(-30));
+        rig.stepNoticed(Duration.ofDays(-30));
 
         assertThat(provider.get().reveal()).isEqualTo("token-1");
     }
@@ -201,6 +196,8 @@ class LiveProviderTest {
         LiveProvider provider = rig.provider(source, Duration.ofMillis(100));
 
         var answer = provider.getAsync().toCompletableFuture();
+        Awaitility.await().until(() -> source.held() == 1);
+        rig.advance(Duration.ofMillis(100));
 
         assertThatThrownBy(() -> answer.get(30, TimeUnit.SECONDS))
                 .isInstanceOf(ExecutionException.class)
@@ -342,59 +339,18 @@ class LiveProviderTest {
         provider.get();
         source.hold();
         Running<Token> refresh = Rig.start(provider::refresh).awaitWaiting();
+        Awaitility.await().until(() -> source.held() == 1);
         assertThat(provider.lastFailure()).isEmpty();
 
-        rig.clock.advance(Rig.LONG.plusNanos(1));
+        rig.advance(Rig.LONG);
 
         assertThat(provider.lastFailure())
                 .get()
                 .satisfies(e -> assertThat(e).hasMessageContaining("fake store did not answer within 20000 ms"));
+        assertThatThrownBy(refresh::get).hasMessageContaining("fake store did not answer within 20000 ms");
         source.release();
-        refresh.get();
-        assertThat(provider.lastFailure()).isEmpty();
-    }
-
-    @Test
-    void refreshAsync_sourceHangs_failsAfterTheShorterTime() {
-        source.hold();
-        LiveProvider provider = rig.provider(source, Rig.LONG);
-
-        var answer = provider.refreshAsync(Duration.ofMillis(50)).toCompletableFuture();
-
-        assertThatThrownBy(() -> answer.get(30, TimeUnit.SECONDS)).cause().hasMessageContaining("within 50 ms");
-        LiveProvider quick = rig.provider(source, Duration.ofMillis(60));
-        assertThatThrownBy(
-                        () -> quick.refreshAsync(Rig.LONG).toCompletableFuture().get(30, TimeUnit.SECONDS))
-                .cause()
-                .hasMessageContaining("within 60 ms");
-        source.release();
-    }
-
-    @Test
-    void refreshAsync_oneCallerGivesUp_theOthersGetTheToken() throws Exception {
-        LiveProvider provider = rig.provider(source.hold());
-        Running<Token> patient = Rig.start(provider::get).awaitWaiting();
-
-        var hasty = provider.refreshAsync(Duration.ofMillis(1)).toCompletableFuture();
-        var hastier = provider.getAsync().toCompletableFuture().orTimeout(1, TimeUnit.MILLISECONDS);
-        assertThatThrownBy(() -> hasty.get(30, TimeUnit.SECONDS)).cause().hasMessageContaining("within 1 ms");
-        assertThatThrownBy(() -> hastier.get(30, TimeUnit.SECONDS)).isInstanceOf(ExecutionException.class);
-        source.release();
-
-        assertThat(patient.get().reveal()).isEqualTo(canary.token());
-    }
-
-    @Test
-    void getAsync_oneCallerGivesUp_theOthersGetTheToken() throws Exception {
-        LiveProvider slow = rig.provider(source.hold(), Duration.ofMillis(500));
-        var early = slow.getAsync().toCompletableFuture();
-        assertThatThrownBy(() -> early.get(30, TimeUnit.SECONDS)).cause().hasMessageContaining("within 500 ms");
-        Running<Token> late = Rig.start(slow::get).awaitWaiting();
-
-        source.release();
-
-        assertThat(late.get().reveal()).isEqualTo(canary.token());
-        assertThat(source.fetches()).isEqualTo(1);
+        Awaitility.await()
+                .untilAsserted(() -> assertThat(provider.lastFailure()).isEmpty());
     }
 
     // --- invalidate ---
@@ -444,19 +400,19 @@ class LiveProviderTest {
 
         assertThat(provider.invalidate(rejected)).isFalse();
         source.has("token-2");
-        rig.clock.advance(SECOND.minusNanos(1));
+        rig.advance(SECOND.minusNanos(1));
         rig.clock.step(Duration.ofDays(1));
         assertThat(provider.invalidate(rejected)).isFalse();
         assertThat(source.fetches()).isEqualTo(2);
 
-        rig.clock.advance(Duration.ofNanos(1));
+        rig.advance(Duration.ofNanos(1));
         assertThat(provider.invalidate(rejected)).isTrue();
         assertThat(source.fetches()).isEqualTo(3);
     }
 
     @Test
-    void invalidate_sourceFails_falseAndTheOldTokenStaysForASecond() throws Exception {
-        LiveProvider provider = rig.provider(source);
+    void invalidate_sourceFails_falseAndTheOldTokenStaysWhileThatBacksOff() throws Exception {
+        LiveProvider provider = rig.atOnce(source);
         Token rejected = provider.get();
         sourceIsDown();
 
@@ -466,8 +422,8 @@ class LiveProviderTest {
         assertThat(source.fetches()).isEqualTo(2);
         assertThat(provider.get()).isSameAs(rejected);
         assertThat(provider.lastFailure()).isPresent();
-        rig.clock.advance(SECOND);
         source.has("token-2");
+        rig.clock.advance(SECOND);
         assertThat(provider.invalidate(rejected)).isTrue();
         assertThat(provider.lastFailure()).isEmpty();
     }
@@ -488,7 +444,7 @@ class LiveProviderTest {
 
     @Test
     void events_lifeOfAToken_areToldInOrderWithoutValue() throws Exception {
-        LiveProvider provider = rig.provider(source);
+        LiveProvider provider = rig.atOnce(source);
         Token first = provider.get();
         sourceIsDown();
         provider.invalidate(first);
@@ -496,17 +452,24 @@ class LiveProviderTest {
         source.has("token-2");
         provider.invalidate(first);
         Token second = provider.get();
+        source.has(TokenDocument.of("token-2").withExpiresAt(END));
+        provider.refresh();
+        sourceIsDown();
+        rig.advance(Duration.ofMinutes(1));
 
         rig.events.forEach(event -> canary.saw("event", event));
         Instant then = ManualClock.START;
         Instant later = then.plusSeconds(1);
-        assertThat(rig.events)
+        assertThat(rig.events.subList(0, 5))
                 .containsExactly(
                         new Resolved(then, "api_token", first.fingerprint(), 1, "fake store"),
                         new Rejected(then, "api_token", first.fingerprint(), 1),
                         new RefreshFailed(then, "api_token", Reason.UNREACHABLE, "fake store is down"),
                         new Rejected(later, "api_token", first.fingerprint(), 1),
                         new Swapped(later, "api_token", first.fingerprint(), second.fingerprint(), 2, "fake store"));
+        assertThat(rig.events.subList(5, rig.events.size()))
+                .contains(new Expired(END, "api_token", second.fingerprint(), 2))
+                .allMatch(event -> event instanceof RefreshFailed || event instanceof Expired);
     }
 
     @Test
@@ -518,7 +481,7 @@ class LiveProviderTest {
         }
         rig.clock.step(Duration.ofDays(1));
         provider.invalidate(first);
-        rig.clock.advance(SECOND);
+        rig.advance(SECOND);
         source.has("token-2");
         provider.invalidate(first);
         provider.invalidate(first);
@@ -546,20 +509,14 @@ class LiveProviderTest {
     void events_listenerThatAsksTheProvider_isAnswered() throws Exception {
         List<Optional<Token>> seen = new CopyOnWriteArrayList<>();
         LiveProvider[] provider = new LiveProvider[1];
-        ProviderContext context = new ProviderContext(rig.clock, rig.clock::nanos, rig.fetches, (TokenEvent event) -> {
+        ProviderContext context = rig.context(rig.clock, rig.clock::nanos, rig.fetches, event -> {
             try {
                 seen.add(Optional.of(provider[0].get()));
             } catch (TokenUnavailableException e) {
                 seen.add(Optional.empty());
             }
         });
-        provider[0] = new LiveProvider(
-                "t",
-                source,
-                (document, generation) -> Token.of("t", document, generation, null),
-                token -> Secret.of(token.reveal()),
-                Rig.LONG,
-                context);
+        provider[0] = rig.opened(source, Rig.INTAKE, Rig.POLICY, context);
 
         provider[0].get();
 

@@ -169,6 +169,8 @@ class PushedTokenTest {
         LiveProvider provider = rig.provider(TokenSources.firstOf(slow, pushed), Duration.ofMillis(100));
         pushed.set("token-1");
         slow.hold();
+        Running<Token> flight = Rig.start(provider::refresh);
+        Awaitility.await().until(() -> slow.held() == 1);
 
         pushed.set("token-2");
 
@@ -176,6 +178,7 @@ class PushedTokenTest {
         slow.release();
         Awaitility.await()
                 .untilAsserted(() -> assertThat(provider.get().reveal()).isEqualTo("token-2"));
+        assertThatThrownBy(flight::get).hasMessageContaining("did not answer within 100 ms");
     }
 
     @Test

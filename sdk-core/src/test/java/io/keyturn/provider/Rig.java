@@ -2,6 +2,7 @@ package io.keyturn.provider;
 
 import io.keyturn.ManualClock;
 import io.keyturn.event.TokenEvent;
+import io.keyturn.event.TokenListener;
 import io.keyturn.http.Placement;
 import io.keyturn.source.TokenSource;
 import io.keyturn.token.Token;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -23,14 +25,24 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
-/** What a live provider needs around it: a manual clock, threads, and somebody who writes its events down. */
+/**
+ * What a live provider needs around it: a manual clock with a schedule that goes by it, threads, and somebody who writes
+ * its events down.
+ */
 final class Rig implements AfterEachCallback {
     static final Duration LONG = Duration.ofSeconds(20);
+    static final Duration POLL = Duration.ofSeconds(1);
+    static final RefreshPolicy POLICY = RefreshPolicy.defaults().withTimeout(LONG);
+    static final Intake INTAKE = (document, generation) -> Token.of("api_token", document, generation, null);
 
     final ManualClock clock = new ManualClock();
+    final ManualTimer timer = new ManualTimer(clock);
     final List<TokenEvent> events = new CopyOnWriteArrayList<>();
-    private final List<AutoCloseable> open = new ArrayList<>();
     final ExecutorService fetches = Executors.newCachedThreadPool(Rig::daemon);
+    private final List<AutoCloseable> open = new ArrayList<>();
+
+    /** What chance says, always. */
+    volatile double random = 0.5;
 
     LiveProvider provider(TokenSource source) {
         return provider(source, LONG);
@@ -41,29 +53,53 @@ final class Rig implements AfterEachCallback {
     }
 
     LiveProvider provider(TokenSource source, Duration timeout, Clock wall, LongSupplier nanos) {
-        return provider(
-                source,
-                (document, generation) -> Token.of("api_token", document, generation, null),
-                timeout,
-                wall,
-                nanos);
+        return opened(source, INTAKE, POLICY.withTimeout(timeout), context(wall, nanos, fetches, events::add));
     }
 
     LiveProvider provider(TokenSource source, Intake intake) {
-        return provider(source, intake, LONG, clock, clock::nanos);
+        return opened(source, intake, POLICY, context(fetches));
     }
 
-    private LiveProvider provider(TokenSource source, Intake intake, Duration timeout, Clock wall, LongSupplier nanos) {
-        LiveProvider provider = new LiveProvider(
-                "api_token",
-                source,
-                intake,
-                Placement.bearer()::form,
-                timeout,
-                new ProviderContext(wall, nanos, fetches, events::add));
+    /** One that fetches on whatever thread begins to, so that all has happened when a call returns. */
+    LiveProvider atOnce(TokenSource source) {
+        return atOnce(source, INTAKE, POLICY);
+    }
+
+    LiveProvider atOnce(TokenSource source, Intake intake, RefreshPolicy policy) {
+        return opened(source, intake, policy, context(Runnable::run));
+    }
+
+    ProviderContext context(Executor executor) {
+        return context(clock, clock::nanos, executor, events::add);
+    }
+
+    ProviderContext context(Clock wall, LongSupplier nanos, Executor executor, TokenListener listener) {
+        Schedule schedule = new Schedule(wall, nanos, POLL, timer);
+        return new ProviderContext(wall, nanos, () -> random, schedule, executor, listener);
+    }
+
+    LiveProvider opened(TokenSource source, Intake intake, RefreshPolicy policy, ProviderContext context) {
+        return opened(source, intake, policy, context, null);
+    }
+
+    LiveProvider opened(
+            TokenSource source, Intake intake, RefreshPolicy policy, ProviderContext context, LiveProvider before) {
+        LiveProvider provider =
+                new LiveProvider("api_token", source, intake, Placement.bearer()::form, policy, context, before);
         provider.open();
         open.add(provider);
         return provider;
+    }
+
+    /** Time goes by, and what is due happens when it is. */
+    void advance(Duration time) {
+        timer.advance(time);
+    }
+
+    /** Somebody sets the wall clock, and one poll later that is noticed. */
+    void stepNoticed(Duration time) {
+        clock.step(time);
+        advance(POLL);
     }
 
     /** A thread of its own, which the test can look at. */

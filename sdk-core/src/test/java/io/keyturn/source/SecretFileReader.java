@@ -26,7 +26,8 @@ final class SecretFileReader {
     /** Content and remark, or reason and message. */
     static String answer(Path file) {
         try {
-            return SecretFile.read(file, Set.of())
+            return new SecretFile(file, Set.of())
+                    .read()
                     .map(content -> new String(content.bytes(), UTF_8)
                             + content.remark().map(remark -> ", " + remark).orElse(""))
                     .orElse("absent");

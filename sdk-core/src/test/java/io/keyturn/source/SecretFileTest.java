@@ -67,13 +67,18 @@ class SecretFileTest {
         return Files.setPosixFilePermissions(path, PosixFilePermissions.fromString(mode));
     }
 
+    /** One read of its own, which waits for no writer: how that is done is {@link SettledFileTest}'s. */
+    private static Optional<SecretFile.Content> read(Path path, Set<String> allow) throws SourceException {
+        return new SecretFile(path, allow, Duration.ZERO).read();
+    }
+
     private static String read(Path path) throws SourceException {
-        return new String(SecretFile.read(path, NOTHING).orElseThrow().bytes(), UTF_8);
+        return new String(read(path, NOTHING).orElseThrow().bytes(), UTF_8);
     }
 
     private SourceException refused(Path path, String... allow) {
         return assertTimeoutPreemptively(
-                NEVER, () -> canary.caught(SourceException.class, () -> SecretFile.read(path, Set.of(allow))));
+                NEVER, () -> canary.caught(SourceException.class, () -> read(path, Set.of(allow))));
     }
 
     private static void run(String... command) throws IOException, InterruptedException {
@@ -94,7 +99,7 @@ class SecretFileTest {
         Instant modified = Instant.parse("2026-01-01T00:00:00Z");
         Files.setLastModifiedTime(chmod(file, mode), FileTime.from(modified));
 
-        SecretFile content = SecretFile.read(file, NOTHING).orElseThrow();
+        SecretFile.Content content = read(file, NOTHING).orElseThrow();
 
         assertThat(content.bytes()).isEqualTo(canary.token().getBytes(UTF_8));
         assertThat(content.text(file)).isEqualTo(canary.token());
@@ -104,8 +109,8 @@ class SecretFileTest {
 
     @Test
     void read_notThere_empty() throws SourceException {
-        assertThat(SecretFile.read(folder.resolve("absent"), NOTHING)).isEmpty();
-        assertThat(SecretFile.read(folder.resolve("absent/token"), NOTHING)).isEmpty();
+        assertThat(read(folder.resolve("absent"), NOTHING)).isEmpty();
+        assertThat(read(folder.resolve("absent/token"), NOTHING)).isEmpty();
     }
 
     @Test
@@ -124,7 +129,7 @@ class SecretFileTest {
     @Test
     void text_notUtf8_refused() throws IOException {
         Files.write(file, new byte[] {'a', (byte) 0xff});
-        SecretFile content = SecretFile.read(file, NOTHING).orElseThrow();
+        SecretFile.Content content = read(file, NOTHING).orElseThrow();
 
         assertThat(canary.caught(SourceException.class, () -> content.text(file)))
                 .hasMessage("file " + file + ": not a token: it is not valid UTF-8");
@@ -156,7 +161,7 @@ class SecretFileTest {
     void read_readableByOthersAsAllowed_content(String mode, String word) throws IOException {
         Path readable = chmod(file, mode);
 
-        assertThat(SecretFile.read(readable, Set.of(word, "cache"))).isPresent();
+        assertThat(read(readable, Set.of(word, "cache"))).isPresent();
     }
 
     @Test
@@ -348,7 +353,7 @@ class SecretFileTest {
     void read_fileAsAFolder_nothingToRead() {
         Path inside = file.resolve("token");
         try {
-            assertThat(SecretFile.read(inside, NOTHING)).isEmpty();
+            assertThat(read(inside, NOTHING)).isEmpty();
         } catch (SourceException e) {
             assertThat(canary.saw(e)).hasMessage("file " + inside + " could not be read: Not a directory");
         }
@@ -488,7 +493,7 @@ class SecretFileTest {
                     Files.createFile(file, ownerOnly);
                 },
                 2_000,
-                () -> seen.add(SecretFile.read(file, NOTHING).map(content -> new String(content.bytes(), UTF_8))));
+                () -> seen.add(read(file, NOTHING).map(content -> new String(content.bytes(), UTF_8))));
         seen.remove(Optional.of(canary.token()));
         assertThat(seen).isNotEmpty().isSubsetOf(List.of(Optional.empty(), Optional.of("")));
     }

@@ -33,7 +33,7 @@ class SourceSettingsTest {
 
     private SourceContext context() {
         Map<String, String> variables = Map.of("TOKEN", canary.token(), "HOME", "/home/ci", "NAME", "A", "EMPTY", "");
-        return new SourceContext(variables::get, Clock.systemUTC(), Set.of());
+        return new SourceContext(variables::get, Clock.systemUTC(), Set.of(), FileWatcher.none());
     }
 
     private Optional<TokenSource> read(Object token) {

@@ -53,7 +53,7 @@ class TemplateSourceTest {
     }
 
     private TokenSource source(String text, boolean open, String... allow) {
-        SourceContext context = new SourceContext(variables::get, Clock.systemUTC(), Set.of(allow));
+        SourceContext context = new SourceContext(variables::get, Clock.systemUTC(), Set.of(allow), FileWatcher.none());
         References references = context.references(folder, roots, open);
         Settings settings = Written.in("agent.yaml", map("api_token", text)).open(references);
         TokenSource source = TemplateSource.of(settings.get("api_token").orElseThrow(), wrong::add);

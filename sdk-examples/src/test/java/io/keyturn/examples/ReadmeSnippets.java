@@ -5,9 +5,15 @@ import static io.keyturn.source.TokenSources.file;
 import static io.keyturn.source.TokenSources.firstOf;
 
 import io.keyturn.TokenAgent;
+import io.keyturn.http.TokenUse;
+import io.keyturn.provider.RefreshPolicy;
+import io.keyturn.provider.TokenProvider;
+import io.keyturn.source.TokenSource;
 import io.keyturn.yaml.YamlConfig;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.function.Function;
 import okhttp3.OkHttpClient;
 import okhttp3.Request;
 import okhttp3.Response;
@@ -29,6 +35,45 @@ final class ReadmeSnippets {
         try (Response response = http.newCall(request).execute()) { // carries the token
             System.out.println(response.code());
         }
+        // end
+        agent.close();
+    }
+
+    static void rotation(TokenAgent agent) {
+        // snippet: rotation
+        TokenProvider tokens = agent.provider("api_token"); // keep the provider, not the token
+        agent.listen(System.out::println); // Swapped[… generation=2, source=file /run/secrets/api_token]
+        // end
+        System.out.println(tokens);
+    }
+
+    static void perKey(Function<String, TokenSource> accounts, String url) throws IOException {
+        // snippet: per-key
+        TokenAgent agent = TokenAgent.builder()
+                .tokenPerKey("github", accounts, t -> t.endpoint("https://api.github.com"))
+                .start();
+        Request request = new Request.Builder()
+                .url(url)
+                .tag(TokenUse.class, TokenUse.key("acme"))
+                .build();
+        TokenProvider acme = agent.provider("github", "acme");
+        // end
+        System.out.println(request + " " + acme);
+        agent.close();
+    }
+
+    static void verified(Path secret) throws IOException {
+        // snippet: verified
+        TokenAgent agent = TokenAgent.builder()
+                .token(
+                        "api_token",
+                        file(secret),
+                        t -> t.endpoint("https://api.example.com")
+                                .check("GET /v1/me")
+                                .verify()
+                                .acceptRotatedFrom("X-New-Access-Token")
+                                .refresh(RefreshPolicy.defaults().withBefore(Duration.ofMinutes(5))))
+                .start();
         // end
         agent.close();
     }

@@ -108,7 +108,8 @@ class StoriesTest {
     void anyClient_fileReplacedAndOldTokenRefused_sendsTheNewOneAfterA401() throws Throwable {
         String printed = stage.play(AnyClient::run);
 
-        assertThat(stage.tokensSeenAt("/v1/me")).containsExactly(1, 1, 2);
+        // The second request meets the old token or, if the watch was quicker, the new one.
+        assertThat(stage.tokensSeenAt("/v1/me")).startsWith(1).endsWith(2).hasSizeBetween(2, 3);
         assertThat(printed.lines()).hasSize(2).allMatch(line -> line.contains("/v1/me answered 200 to "));
     }
 
@@ -125,6 +126,14 @@ class StoriesTest {
     }
 
     @Test
+    void rotatedSecret_played_sendsTheNewTokenAfterTheSwap() throws Throwable {
+        String printed = stage.play(RotatedSecret::run);
+
+        assertThat(stage.tokensSeenAt("/v1/me")).containsExactly(1, 2);
+        assertThat(printed).contains("generation=2, source=file ");
+    }
+
+    @Test
     void main_ofEachStory_endsWellOnItsOwn() throws Throwable {
         String printed = stage.play(unused -> {
             QuickStart.main(new String[0]);
@@ -132,6 +141,7 @@ class StoriesTest {
             WithOpenAiJava.main(new String[0]);
             AnyClient.main(new String[0]);
             OwnSource.main(new String[0]);
+            RotatedSecret.main(new String[0]);
         });
         assertThat(printed).doesNotContainIgnoringCase("exception");
     }

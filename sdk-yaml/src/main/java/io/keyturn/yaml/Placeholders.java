@@ -44,7 +44,37 @@ public final class Placeholders {
 
     /** A scalar of a configuration file: its references may name files, too. */
     static Template template(String raw) {
-        return raw.indexOf('$') < 0 ? references -> raw : references -> new Expansion(raw, references, true).run();
+        return new Scalar(raw);
+    }
+
+    /** Two that were written alike are equal. */
+    private static final class Scalar implements Template {
+        private final String raw;
+
+        Scalar(String raw) {
+            this.raw = raw;
+        }
+
+        @Override
+        public String expand(References references) {
+            return raw.indexOf('$') < 0 ? raw : new Expansion(raw, references, true).run();
+        }
+
+        @Override
+        public boolean equals(@Nullable Object other) {
+            return other instanceof Scalar that && raw.equals(that.raw);
+        }
+
+        @Override
+        public int hashCode() {
+            return raw.hashCode();
+        }
+
+        /** What was written may be a token. */
+        @Override
+        public String toString() {
+            return "[text]";
+        }
     }
 
     /** Variables alone. Files are refused while the text is parsed, so that none is ever asked for. */

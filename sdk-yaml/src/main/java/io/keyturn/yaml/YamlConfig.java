@@ -27,14 +27,18 @@ public final class YamlConfig {
     private YamlConfig() {}
 
     /**
-     * Reads a file. Relative paths in it are relative to its folder.
+     * Reads a file. Relative paths in it are relative to its folder. A running agent reads it again when it changes, or a
+     * file that it names.
      *
      * @throws ConfigException if it cannot be read, or is not YAML of this kind; no value is in the message
      */
     public static TokenAgent.Builder load(Path file) {
-        Settings settings = YamlText.of(bytes(file), file.toString()).settings();
+        String origin = file.toString();
+        Settings settings = YamlText.of(bytes(file), origin).settings();
         Path folder = file.toAbsolutePath().getParent();
-        return TokenAgent.builder().settings(settings, folder == null ? file : folder);
+        return TokenAgent.builder()
+                .settings(settings, folder == null ? file : folder)
+                .reloadFrom(file, changed -> YamlText.of(changed, origin).settings());
     }
 
     /**

@@ -1,0 +1,108 @@
+package io.keyturn.benchmarks;
+
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.Callable;
+
+/**
+ * Compares things by letting them take turns in one thread, each round in another order, so that what else the machine does
+ * meets all of them. The ratios are those of neighbours, and the lower quartile of each block counts: a disturbance only
+ * ever adds.
+ */
+final class Turns {
+    private static final int TURNS_A_BLOCK = 50;
+
+    private final int callsATurn;
+    private final List<Subject> subjects = new ArrayList<>();
+    private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
+    /** Written so that the compiler leaves nothing out. */
+    @SuppressWarnings("UnusedVariable")
+    private volatile Object result;
+
+    Turns(int callsATurn) {
+        this.callsATurn = callsATurn;
+    }
+
+    /** One of them and what was measured of it. */
+    static final class Subject {
+        private final String name;
+        private final Callable<?> call;
+        private Samples block = new Samples();
+        private final Samples nanos = new Samples();
+        private final Samples bytes = new Samples();
+        private final Samples ratios = new Samples();
+
+        private Subject(String name, Callable<?> call) {
+            this.name = name;
+            this.call = call;
+        }
+
+        String name() {
+            return name;
+        }
+
+        double nanos() {
+            return nanos.median();
+        }
+
+        double bytes() {
+            return bytes.median();
+        }
+
+        /** Its time in times of the first one. */
+        Samples ratios() {
+            return ratios;
+        }
+    }
+
+    /** Adds one. The others are compared with the first. */
+    Turns with(String name, Callable<?> call) {
+        subjects.add(new Subject(name, call));
+        return this;
+    }
+
+    List<Subject> measure(int blocks) throws Exception {
+        run(blocks / 2);
+        for (Subject subject : subjects) {
+            subject.nanos.clear();
+            subject.bytes.clear();
+            subject.ratios.clear();
+        }
+        run(blocks);
+        return subjects;
+    }
+
+    private void run(int blocks) throws Exception {
+        List<Subject> order = new ArrayList<>(subjects);
+        for (int i = 0; i < blocks; i++) {
+            for (int turn = 0; turn < TURNS_A_BLOCK; turn++) {
+                Collections.rotate(order, 1);
+                for (Subject subject : order) {
+                    turn(subject);
+                }
+            }
+            double first = subjects.get(0).block.quantile(0.25);
+            for (Subject subject : subjects) {
+                double nanos = subject.block.quantile(0.25);
+                subject.nanos.add(nanos);
+                subject.ratios.add(nanos / first);
+                subject.block = new Samples();
+            }
+        }
+    }
+
+    private void turn(Subject subject) throws Exception {
+        long bytes = threads.getCurrentThreadAllocatedBytes();
+        long began = System.nanoTime();
+        for (int i = 0; i < callsATurn; i++) {
+            result = subject.call.call();
+        }
+        double nanos = System.nanoTime() - began;
+        subject.bytes.add((double) (threads.getCurrentThreadAllocatedBytes() - bytes) / callsATurn);
+        subject.block.add(nanos / callsATurn);
+    }
+}

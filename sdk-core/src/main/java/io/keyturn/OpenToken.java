@@ -1,0 +1,103 @@
+package io.keyturn;
+
+import io.keyturn.check.ConnectivityCheck.Subject;
+import io.keyturn.config.Location;
+import io.keyturn.http.Binding;
+import io.keyturn.policy.TokenPolicy;
+import io.keyturn.provider.KeyedProviders;
+import io.keyturn.provider.LiveProvider;
+import io.keyturn.provider.Providers;
+import io.keyturn.source.TokenSource;
+import io.keyturn.token.Secret;
+import okhttp3.OkHttpClient;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A token while it is open.
+ *
+ * @param plan what it was made of
+ * @param binding where it goes
+ * @param provider who serves it; where there is one for each key, one that stands for all of them and has no token
+ */
+record OpenToken(TokenPlan plan, Binding binding, LiveProvider provider) {
+    /**
+     * Opens a token; its source is not asked yet.
+     *
+     * @param before the token of this name that it is to replace, or null
+     */
+    static OpenToken of(
+            TokenPlan plan,
+            @Nullable OpenToken before,
+            @Nullable Secret fingerprintKey,
+            @Nullable OkHttpClient client,
+            AgentThreads threads) {
+        TokenOptions options = plan.options();
+        TokenPolicy policy = options.policy();
+        TokenIntake intake = new TokenIntake(plan.name(), options, policy, fingerprintKey, client, threads.nanos());
+        LiveProvider provider =
+                provider(plan, plan.source(), intake, threads, before == null ? null : before.provider());
+        // Where there is one for each key this one is never asked: it counts the versions of all of them.
+        Providers providers = options.isPerKey()
+                ? new KeyedProviders(key -> provider(plan, plan.source().forKey(key), intake, threads, provider))
+                : Providers.one(provider);
+        return new OpenToken(plan, binding(plan, policy, providers), provider);
+    }
+
+    private static LiveProvider provider(
+            TokenPlan plan,
+            TokenSource source,
+            TokenIntake intake,
+            AgentThreads threads,
+            @Nullable LiveProvider before) {
+        TokenOptions options = plan.options();
+        return new LiveProvider(
+                plan.name(),
+                source,
+                intake,
+                options.placement()::form,
+                options.refresh(),
+                threads.context(source),
+                before);
+    }
+
+    private static Binding binding(TokenPlan plan, TokenPolicy policy, Providers providers) {
+        TokenOptions options = plan.options();
+        return new Binding(
+                plan.name(),
+                providers,
+                options.endpoints(),
+                options.placement(),
+                options.isByName(),
+                options.allow().contains("cache"),
+                options.rotatedFrom(),
+                policy);
+    }
+
+    String name() {
+        return plan.name();
+    }
+
+    Providers providers() {
+        return binding.providers();
+    }
+
+    /** How it is proved. */
+    Subject subject() {
+        TokenOptions options = plan.options();
+        return new Subject(
+                plan.name(),
+                plan.at(),
+                provider,
+                options.endpoints(),
+                options.check(),
+                options.checkTarget(),
+                options.isRequired(),
+                options.isPerKey(),
+                null);
+    }
+
+    /** The same token, which the configuration now has in another line. */
+    OpenToken at(@Nullable Location place) {
+        return new OpenToken(plan.at(place), binding, provider);
+    }
+}
