@@ -267,8 +267,6 @@ public final class FileWatcher implements AutoCloseable {
 
     /** Notes what was heard, and begins a round if one is due. Answers whether nobody else listens, or is about to. */
     private boolean leaveOffListening(@Nullable WatchKey key, List<Looker> begun) {
-        List<WatchEvent<?>> heard = key == null ? List.of() : key.pollEvents();
-        boolean whole = key != null && !key.reset();
         lock.lock();
         try {
             listening.remove(Thread.currentThread());
@@ -278,7 +276,7 @@ public final class FileWatcher implements AutoCloseable {
                 return false;
             }
             if (key != null) {
-                hear((Path) key.watchable(), heard, whole, begun);
+                hear(key, begun);
             }
             if (roundAt - nanos.getAsLong() <= 0) {
                 roundAt = nanos.getAsLong() + pollNanos;
@@ -321,12 +319,13 @@ public final class FileWatcher implements AutoCloseable {
         }
     }
 
-    private void hear(Path where, List<WatchEvent<?>> heard, boolean whole, List<Looker> begun) {
-        WatchedFolder folder = folders.get(where);
+    private void hear(WatchKey key, List<Looker> begun) {
+        List<WatchEvent<?>> heard = key.pollEvents();
+        boolean all = !key.reset();
+        WatchedFolder folder = folders.get((Path) key.watchable());
         if (folder == null) {
             return;
         }
-        boolean all = whole;
         for (WatchEvent<?> event : heard) {
             if (event.context() instanceof Path name) {
                 folder.files(name).forEach(file -> {
@@ -458,7 +457,7 @@ public final class FileWatcher implements AutoCloseable {
                 urgent = lane.nextUrgent();
             }
             if (urgent != null) {
-                return look(urgent);
+                return urgent.told && !lane.hasLost ? tell(urgent) : look(urgent);
             }
             if (folder != null) {
                 folder.looking = true;
@@ -534,6 +533,22 @@ public final class FileWatcher implements AutoCloseable {
         return null;
     }
 
+    /**
+     * Tells a change at once, and has the file looked at when that is done. Not on a device that hangs, where whoever is told
+     * would hang in the end: one thread for each file, and not one for all of them.
+     */
+    private Step tell(WatchedFile file) {
+        file.told = false;
+        file.unseen = true;
+        file.behind = true;
+        if (file.calling) {
+            file.again = true;
+            return () -> null;
+        }
+        file.calling = true;
+        return () -> file;
+    }
+
     private Step look(WatchedFile file) {
         boolean told = file.told;
         Signature before = file.seen;
@@ -543,9 +558,8 @@ public final class FileWatcher implements AutoCloseable {
             Signature now = before;
             boolean followed = false;
             try {
-                // Where it is told anyway, its way can wait until then.
-                now = told ? disk.look(file.file) : lookAlong(file);
-                followed = !told;
+                now = lookAlong(file);
+                followed = true;
             } catch (Throwable t) {
                 // It stays as it was; the next poll looks again.
                 log.warn(FAILED, t.getClass().getName());
@@ -578,13 +592,16 @@ public final class FileWatcher implements AutoCloseable {
             if (file.ended || closed) {
                 return null;
             }
-            boolean another = !now.equals(file.seen);
-            file.seen = now;
-            boolean grown = file.young && !another && !youngNow;
-            file.young = youngNow && (told || another || file.young);
+            boolean differs = !now.equals(file.seen);
+            boolean another = differs && !file.unseen;
+            // What it was told for is no news any more; but whether more came meanwhile cannot be seen.
+            boolean grown = file.young && !file.unseen && !differs && !youngNow;
+            file.young = file.unseen || (youngNow && (told || another || file.young));
+            file.unseen = false;
             // It may have got there on another way than the one that was followed.
             file.behind = !followed || another;
-            if (now.exists() && another) {
+            file.seen = now;
+            if (now.exists() && differs) {
                 move(file, now.device());
             }
             if (file.missed) {

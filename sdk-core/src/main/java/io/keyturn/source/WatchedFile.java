@@ -19,6 +19,8 @@ final class WatchedFile implements Watch {
     boolean told;
     /** What was seen was so young that another change may have left it as it is. */
     boolean young;
+    /** It was told without having been looked at. */
+    boolean unseen;
     /** Its way has not been followed since it changed. */
     boolean behind;
     /** A thread looks at it, and it may hang. */

@@ -239,6 +239,39 @@ class SettledFileTest {
         assertThat(read(new SettledFile(old(file, ""), MOST))).isEmpty();
     }
 
+    /** Whoever waits for one that was written in place does not keep the next one waiting. */
+    @Test
+    void read_renamedOverWhileWaitedFor_atOnce() throws Exception {
+        Counting counting = new Counting();
+        SettledFile settled = new SettledFile(file, MOST, counting::look, VERY_QUIET);
+        read(settled);
+        counting.reset();
+        ExecutorService pool = Executors.newSingleThreadExecutor();
+        try {
+            Files.writeString(file, "in place");
+            Future<String> content = pool.submit(() -> read(settled));
+            await().atMost(NEVER).until(() -> counting.reads() > 0);
+
+            renameOver("renamed");
+
+            assertThat(content.get(NEVER.toSeconds(), TimeUnit.SECONDS)).isEqualTo("renamed");
+            // Whoever does not see it looks again after two seconds, which is the longest that it waits.
+            assertThat(counting.between()).isLessThan(Duration.ofSeconds(2));
+        } finally {
+            pool.shutdownNow();
+        }
+    }
+
+    @Test
+    void read_theSameAgainHoweverYoung_atOnce() throws IOException {
+        SettledFile settled = impatient();
+        read(settled);
+        renameOver("young");
+
+        assertThat(read(settled)).isEqualTo("young");
+        assertThat(read(settled)).isEqualTo("young");
+    }
+
     // --- writers ---
 
     /** Each piece tells its version, so that what is half, or of two versions, is found. */
