@@ -20,7 +20,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -44,6 +47,14 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(LiveProvider.class);
     private static final Duration LONGEST_WAIT = Duration.ofDays(1);
     private static final VarHandle KNOWN = known();
+
+    /** Threads for callers' code, which end as soon as there is none. */
+    private static final Executor ANSWERS =
+            new ThreadPoolExecutor(0, Integer.MAX_VALUE, 1, TimeUnit.SECONDS, new SynchronousQueue<>(), task -> {
+                Thread thread = new Thread(task, "keyturn-answers");
+                thread.setDaemon(true);
+                return thread;
+            });
 
     /** How a fetch has ended of which not even that can be told. Made before memory is short. */
     private static final Outcome LOST = new Outcome(
@@ -770,7 +781,10 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         }
     }
 
-    /** What waits for the answer is the caller's code: it holds neither the thread that fetches nor the schedule's. */
+    /**
+     * What waits for the answer is the caller's code, and may block: it gets a thread that nobody else waits for. The
+     * JDK's own pool may have just one.
+     */
     private CompletionStage<Token> later(CompletableFuture<Snapshot> fetched) {
         CompletableFuture<Token> answer = new CompletableFuture<>();
         if (fetched.isDone()) {
@@ -779,10 +793,12 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         }
         CompletableFuture<Snapshot> limited = fetched.copy();
         Future<?> limit = in(timeoutNanos(), () -> limited.completeExceptionally(late()));
-        var unused = limited.handleAsync((snapshot, failure) -> {
-                    stop(limit);
-                    return answer(answer, snapshot, failure);
-                })
+        var unused = limited.handleAsync(
+                        (snapshot, failure) -> {
+                            stop(limit);
+                            return answer(answer, snapshot, failure);
+                        },
+                        ANSWERS)
                 // Where no thread was to be had for that.
                 .exceptionally(failure -> answer(answer, null, failure));
         return answer;
