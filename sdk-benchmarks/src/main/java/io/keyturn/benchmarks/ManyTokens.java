@@ -2,6 +2,7 @@ package io.keyturn.benchmarks;
 
 import io.keyturn.TokenAgent;
 import io.keyturn.benchmarks.SwapLatency.Rename;
+import io.keyturn.provider.TokenProvider;
 import io.keyturn.source.TokenSources;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
@@ -104,7 +105,8 @@ final class ManyTokens {
     private double swap(TokenAgent agent, Rename file, int index, int round) throws IOException {
         String value = SwapLatency.value(round + 1);
         long swapped = file.swap(value);
-        return (SwapLatency.await(agent.provider("t" + index), value) - swapped) / 1e6;
+        TokenProvider provider = agent.provider("t" + index);
+        return (SwapLatency.await(() -> provider.get().reveal(), value) - swapped) / 1e6;
     }
 
     /** Threads that always are, without those of the pools that read files, which end when there is nothing to read. */
