@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.keyturn.provider.Rig.Running;
 import io.keyturn.source.TokenSource;
+import io.keyturn.source.Watch;
 import io.keyturn.token.Token;
 import io.keyturn.token.TokenDocument;
 import java.time.Duration;
@@ -230,5 +231,58 @@ class HangingFetchTest {
         never.countDown();
         first.toCompletableFuture().get();
         second.toCompletableFuture().get();
+    }
+
+    /** A source that never answers, and heeds interruption. */
+    private static final class Heedful implements TokenSource {
+        private final CountDownLatch asked = new CountDownLatch(1);
+        private final CountDownLatch interrupted = new CountDownLatch(1);
+        private volatile Runnable changed = () -> {};
+
+        @Override
+        public Optional<TokenDocument> fetch() {
+            asked.countDown();
+            try {
+                new CountDownLatch(1).await();
+            } catch (InterruptedException e) {
+                interrupted.countDown();
+                Thread.currentThread().interrupt();
+            }
+            return Optional.empty();
+        }
+
+        @Override
+        public Watch watch(Runnable run) {
+            changed = run;
+            return Watch.none();
+        }
+    }
+
+    @Test
+    void retire_fetchThatHeedsInterruption_isInterrupted() throws Exception {
+        Heedful heedful = new Heedful();
+        LiveProvider provider = rig.provider(heedful);
+        Running<Token> waiting = Rig.start(provider::get);
+        heedful.asked.await();
+
+        provider.retire();
+
+        heedful.interrupted.await();
+        assertThatThrownBy(waiting::get).hasMessageContaining("the configuration was changed");
+    }
+
+    @Test
+    void changed_interruptedAtItsLimit_leavesItsThreadAsItWas() throws Exception {
+        Heedful heedful = new Heedful();
+        rig.provider(heedful);
+        Running<Boolean> changing = Rig.start(() -> {
+            heedful.changed.run();
+            return Thread.currentThread().isInterrupted();
+        });
+        heedful.asked.await();
+
+        rig.advance(Rig.LONG);
+
+        assertThat(changing.get()).isFalse();
     }
 }

@@ -372,6 +372,20 @@ class RefreshTest {
     }
 
     @Test
+    void clock_stepsForth_theEndIsToldByTheNewTimeAndNotByTheNextPoll() throws Exception {
+        has(until("token-1", 3600));
+        LiveProvider provider = begun();
+        isDown(Duration.ofMinutes(5));
+
+        rig.stepNoticed(Duration.ofMillis(3_597_500));
+        advance(1.499);
+        assertThat(provider.get().reveal()).isEqualTo("token-1");
+        advance(0.002);
+
+        assertThatThrownBy(provider::get).isInstanceOf(TokenUnavailableException.class);
+    }
+
+    @Test
     void clock_stepsBack_theTokenStillEndsByTheClock() throws Exception {
         has(until("token-1", 1000));
         LiveProvider provider = begun();
