@@ -26,7 +26,7 @@ final class ManyTokens {
 
     private static final int FOLDERS = 100;
 
-    private static final Pattern POOLS = Pattern.compile("keyturn-(files|fetch).*");
+    private static final Pattern POOLS = Pattern.compile("keyturn-(answers|files|fetch).*");
 
     private final int count;
     private final int swaps;
@@ -109,7 +109,7 @@ final class ManyTokens {
         return (SwapLatency.await(() -> provider.get().reveal(), value) - swapped) / 1e6;
     }
 
-    /** Threads that always are, without those of the pools that read files, which end when there is nothing to read. */
+    /** Threads that always are, without those of the pools, which end when there is nothing to do. */
     private static int threads() {
         return (int) Thread.getAllStackTraces().keySet().stream()
                 .map(Thread::getName)
