@@ -9,9 +9,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Comparator;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import okhttp3.OkHttpClient;
 import okhttp3.Request;
 import okhttp3.Response;
@@ -28,6 +30,23 @@ public final class RotatedSecret {
 
     static void run(LoopbackApi api) throws IOException {
         Path mounted = Files.createTempDirectory("mounted");
+        try {
+            rotate(api, mounted);
+        } finally {
+            delete(mounted);
+        }
+    }
+
+    /** A token is a secret, even this one: nothing of it is left behind. */
+    private static void delete(Path folder) throws IOException {
+        try (Stream<Path> all = Files.walk(folder)) {
+            for (Path each : all.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(each);
+            }
+        }
+    }
+
+    private static void rotate(LoopbackApi api, Path mounted) throws IOException {
         Path token = Files.createSymbolicLink(mounted.resolve("token"), Path.of("..data", "token"));
         publish(mounted, "..1", api.issue());
 
