@@ -85,9 +85,11 @@ public final class EndpointBindings {
     /**
      * Where to look for the endpoint of a URL, the deepest first. A few are compared one by one: each request brings a text of
      * its own for the host, and to look it up its hash would have to be computed.
+     *
+     * @param only the one endpoint of a whole agent, which is how most begin; null if there are more, or it needs a wish
      */
     @SuppressWarnings("ArrayRecordComponent") // never compared
-    private record Routes(Route[] few, Map<String, Route[]> byHost) {
+    private record Routes(@Nullable Route only, Route[] few, Map<String, Route[]> byHost) {
         private static final int FEW = 8;
         private static final Route[] NONE = {};
 
@@ -95,7 +97,8 @@ public final class EndpointBindings {
             Map<String, Route[]> arrays = new HashMap<>();
             byHost.forEach((host, routes) -> arrays.put(host, array(routes)));
             Route[] all = arrays.values().stream().flatMap(Arrays::stream).toArray(Route[]::new);
-            return all.length <= FEW ? new Routes(all, Map.of()) : new Routes(NONE, arrays);
+            Route only = all.length == 1 && all[0].alone ? all[0] : null;
+            return all.length <= FEW ? new Routes(only, all, Map.of()) : new Routes(null, NONE, arrays);
         }
 
         /** Where there is no choice, nobody needs to look for a placeholder that would make it. */
@@ -225,10 +228,19 @@ public final class EndpointBindings {
      */
     @Nullable
     Binding find(HttpUrl url, @Nullable TokenUse use, @Nullable Request request) {
-        Route[] candidates = table.where.of(url.host());
-        if (candidates.length == 0 || (use != null && use.isNone())) {
+        Routes where = table.where;
+        Route only = where.only;
+        if (only != null && use == null) {
+            return only.endpoint.covers(url) ? only.binding : null;
+        }
+        if (use != null && use.isNone()) {
             return null;
         }
+        return chosen(where.of(url.host()), url, use, request);
+    }
+
+    private static @Nullable Binding chosen(
+            Route[] candidates, HttpUrl url, @Nullable TokenUse use, @Nullable Request request) {
         String named = use == null ? null : use.nameOrNull();
         boolean keyed = TokenUse.keyOf(use) != null;
         Binding longest = null;

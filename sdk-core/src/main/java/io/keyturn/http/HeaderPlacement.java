@@ -95,7 +95,7 @@ final class HeaderPlacement extends Placement {
     @Override
     @Nullable
     String existing(Request request) {
-        return request.header(name);
+        return last(request.headers(), name);
     }
 
     @Override

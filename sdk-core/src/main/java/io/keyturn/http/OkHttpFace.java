@@ -54,7 +54,7 @@ final class OkHttpFace {
     private Response aroundTheCall(Interceptor.Chain chain) throws IOException {
         Request request = chain.request();
         bindings.requirePossible(request.tag(TokenUse.class), request.url());
-        if ("websocket".equalsIgnoreCase(request.header("Upgrade"))) {
+        if ("websocket".equalsIgnoreCase(Placement.last(request.headers(), "Upgrade"))) {
             return inTheRequest(chain, "a WebSocket's handshake");
         }
         return seam.proceed(chain, bypassesCache(chain, request), retry);

@@ -15,6 +15,7 @@ import java.lang.invoke.VarHandle;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -27,7 +28,6 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -67,8 +67,11 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
     private final Plan plan;
     private final ProviderContext context;
 
-    /** Shared with the providers of this name that were before this one, so that a number is never used twice. */
-    private final AtomicLong generations;
+    /**
+     * The version that was numbered last. Shared with the providers of this name that were before this one, so that no
+     * number is used twice, and a value that two of them find at once is one version.
+     */
+    private final AtomicReference<Numbered> numbered;
 
     private final Rejections rejections = new Rejections();
     private final AtomicReference<@Nullable Flight> flight = new AtomicReference<>();
@@ -115,7 +118,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         this.form = form;
         this.plan = new Plan(policy, Optional.ofNullable(policy.every()).or(source::every));
         this.context = context;
-        this.generations = before == null ? new AtomicLong() : before.generations;
+        this.numbered = before == null ? new AtomicReference<>(Numbered.NONE) : before.numbered;
         // One that has found nothing has nothing to tell: so no chain of them is kept.
         this.predecessor = before == null || before.found ? before : before.predecessor;
         this.known = Known.after(
@@ -263,6 +266,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
     private void close(TokenUnavailableException why) {
         end(why);
         known = Known.after(null, context.nanos().getAsLong());
+        numbered.updateAndGet(Numbered::forgotten);
     }
 
     /**
@@ -581,6 +585,15 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         return answer.get();
     }
 
+    /** The number that was given last, and what got it; null once nobody may have that any more. */
+    private record Numbered(long generation, @Nullable Token token) {
+        static final Numbered NONE = new Numbered(0, null);
+
+        Numbered forgotten() {
+            return new Numbered(generation, null);
+        }
+    }
+
     /** Makes the current token of what the source has, if it may be that. */
     private Outcome judge(TokenDocument document, Flight mine) throws TokenException {
         boolean proved = false;
@@ -588,6 +601,9 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
             Known before = inherited();
             Snapshot kept = kept(document, before);
             Snapshot found = kept == null ? version(document, before) : kept;
+            if (found == null) {
+                continue;
+            }
             if (!proved && !before.isSame(found)) {
                 prove(before, found);
                 proved = true;
@@ -628,23 +644,23 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
                 : null;
     }
 
-    /** The same value is the same version, whatever else is known of it. */
-    private Snapshot version(TokenDocument document, Known before) throws TokenException {
-        while (true) {
-            Snapshot last = before.last();
-            Token same = last != null && last.token().isOf(document) ? last.token() : null;
-            long generation = same == null ? generations.get() + 1 : same.generation();
-            Token token = intake.accept(document, generation);
-            if (token.isExpired(context.clock().instant())) {
-                String end = token.expiresAt().map(Instant::toString).orElse("");
-                String origin = document.origin().orElseGet(this::described);
-                throw TokenUnavailableException.of(
-                        name, Reason.EXPIRED, origin + " has a token that expired at " + end);
-            }
-            if (same != null || generations.compareAndSet(generation - 1, generation)) {
-                return new Snapshot(token, form.apply(token), document.origin().orElse(null), source);
-            }
+    /** The same value is the same version, whatever else is known of it. Null if somebody else was given a number. */
+    private @Nullable Snapshot version(TokenDocument document, Known before) throws TokenException {
+        Numbered newest = Objects.requireNonNull(numbered.get());
+        Snapshot last = before.last();
+        Token same = last != null && last.token().isOf(document)
+                ? last.token()
+                : newest.token != null && newest.token.isOf(document) ? newest.token : null;
+        long generation = same == null ? newest.generation + 1 : same.generation();
+        Token token = intake.accept(document, generation);
+        if (token.isExpired(context.clock().instant())) {
+            String end = token.expiresAt().map(Instant::toString).orElse("");
+            String origin = document.origin().orElseGet(this::described);
+            throw TokenUnavailableException.of(name, Reason.EXPIRED, origin + " has a token that expired at " + end);
         }
+        return same != null || numbered.compareAndSet(newest, new Numbered(generation, token))
+                ? new Snapshot(token, form.apply(token), document.origin().orElse(null), source)
+                : null;
     }
 
     /** Tries a token on its API before it replaces one that lives. */
@@ -744,6 +760,10 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
             Known before = known;
             while (!taken && over == null && !isOutdated(before, document, sentWith)) {
                 Snapshot offered = version(document, before);
+                if (offered == null) {
+                    before = known;
+                    continue;
+                }
                 if (!proved) {
                     prove(before, offered);
                     proved = true;

@@ -72,6 +72,23 @@ class StableProviderTest {
     }
 
     @Test
+    void become_bothFindTheSameAtOnce_isOneVersion() throws Exception {
+        LiveProvider before = rig.provider(source);
+        before.get();
+        Intake late = (document, generation) -> {
+            // Until now nobody knew of this version; the one that still serves finds it first.
+            source.has("token-2");
+            before.refresh();
+            return Rig.INTAKE.accept(document, generation);
+        };
+        LiveProvider next = rig.opened(other, late, Rig.POLICY, rig.context(rig.fetches), before);
+
+        assertThat(next.get().generation()).isEqualTo(2);
+        assertThat(before.get().generation()).isEqualTo(2);
+        assertThat(rig.events).as("told once").hasExactlyElementsOfTypes(Resolved.class, Swapped.class);
+    }
+
+    @Test
     void become_bothFindVersions_noNumberIsGivenTwice() throws Exception {
         LiveProvider before = rig.provider(source);
         before.get();
