@@ -597,6 +597,9 @@ public final class FileWatcher implements AutoCloseable {
             // What it was told for is no news any more; but whether more came meanwhile cannot be seen.
             boolean grown = file.young && !file.unseen && !differs && !youngNow;
             file.young = file.unseen || (youngNow && (told || another || file.young));
+            // Between the two another link may have been replaced that nobody listened to yet.
+            boolean overtaken = file.unseen && file.further;
+            file.further = false;
             file.unseen = false;
             // It may have got there on another way than the one that was followed.
             file.behind = !followed || another;
@@ -609,7 +612,7 @@ public final class FileWatcher implements AutoCloseable {
                 hurry(file, begun);
             }
             // Of what was young another change may have gone unseen: that is told once, as soon as it cannot any more.
-            if (!told && !another && !grown) {
+            if (!told && !another && !grown && !overtaken) {
                 return null;
             }
             if (file.calling) {
@@ -687,6 +690,7 @@ public final class FileWatcher implements AutoCloseable {
             }
         }
         if (!file.way.equals(way)) {
+            file.further |= !file.way.isEmpty() && !file.way.containsAll(way);
             file.way.stream().filter(step -> !way.contains(step)).forEach(step -> leave(file, step));
             file.way = way;
         }

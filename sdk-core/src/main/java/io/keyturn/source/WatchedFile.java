@@ -21,6 +21,8 @@ final class WatchedFile implements Watch {
     boolean young;
     /** It was told without having been looked at. */
     boolean unseen;
+    /** Its way led to places of which nothing had been heard until it was followed. */
+    boolean further;
     /** Its way has not been followed since it changed. */
     boolean behind;
     /** A thread looks at it, and it may hang. */

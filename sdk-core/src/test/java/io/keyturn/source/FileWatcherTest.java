@@ -11,6 +11,7 @@ import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import io.keyturn.Canary;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.ref.WeakReference;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -300,6 +301,44 @@ class FileWatcherTest {
         seen.awaitLast("b");
         renameOver(file, "no link any more");
         seen.awaitLast("no link any more");
+    }
+
+    /** A link that comes onto the way and is replaced before anybody listens to it. */
+    @Test
+    void watch_linkReplacedBeforeItsWayIsFollowed_seen() throws IOException {
+        file("a/secret", "a");
+        file("c/secret", "c");
+        Path last = Files.createSymbolicLink(folder.resolve("last"), Path.of("c"));
+        Path file = Files.createSymbolicLink(folder.resolve("token"), Path.of("a/secret"));
+        AtomicBoolean replacing = new AtomicBoolean();
+        Disk slow = new Disk() {
+            @Override
+            List<Path> way(Path to) {
+                if (replacing.compareAndSet(true, false)) {
+                    replaced(last, Path.of("a"));
+                    // Long enough for its event to be heard, which is about nothing that is known.
+                    LockSupport.parkNanos(Duration.ofMillis(200).toNanos());
+                }
+                return super.way(to);
+            }
+        };
+        Seen seen = heard(watcher(HOUR, slow), file);
+
+        replacing.set(true);
+        point(file, Path.of("last/secret"));
+
+        await().until(() -> !replacing.get());
+        seen.awaitLast("a");
+        point(last, Path.of("c"));
+        seen.awaitLast("c");
+    }
+
+    private void replaced(Path link, Path target) {
+        try {
+            point(link, target);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private void point(Path link, Path target) throws IOException {
