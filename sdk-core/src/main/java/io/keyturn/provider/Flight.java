@@ -50,7 +50,10 @@ final class Flight extends CompletableFuture<Snapshot> {
         return !begun.get() && nowNanos - wantedNanos >= limitNanos;
     }
 
-    /** Whether it had not begun: true for the one thread that flies it, which may be another than the one it was given to. */
+    /**
+     * Whether it had not begun: true for the one thread that flies it, which may be another than the one it was given to.
+     * That thread ends it, and nobody else does.
+     */
     boolean begin() {
         return begun.compareAndSet(false, true);
     }
@@ -103,7 +106,7 @@ final class Flight extends CompletableFuture<Snapshot> {
         return after == NONE ? null : after;
     }
 
-    /** Ends it. Answers the one that follows, if anybody waits for one. */
+    /** Ends it, once. Answers the one that follows, if anybody waits for one. */
     @Nullable
     Flight end() {
         return next.getAndSet(NONE);

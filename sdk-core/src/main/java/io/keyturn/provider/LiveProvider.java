@@ -426,13 +426,13 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         TokenUnavailableException ended = over;
         boolean answered = now.fetches() != seen.fetches();
         TokenUnavailableException failure = ended != null ? ended : answered ? now.failure() : null;
-        if (failure != null) {
-            land(mine, new Outcome(null, failure));
-        } else if (answered && now.living() != null) {
-            // Between the caller's look and its turn somebody else has asked. That is this caller's answer, too.
-            land(mine, new Outcome(now.living(), null));
-        } else {
+        if (failure == null && (!answered || now.living() == null)) {
             begin(mine);
+        } else if (mine.begin()) {
+            // Between the caller's look and its turn somebody else has asked. That is this caller's answer, too; unless
+            // a
+            // change was told meanwhile, whose thread flies it already.
+            land(mine, new Outcome(failure == null ? now.living() : null, failure));
         }
         return mine;
     }
@@ -521,7 +521,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         }
     }
 
-    /** Ends a flight that nobody has flown. */
+    /** Ends a flight that this thread has begun and not flown. */
     private void land(Flight mine, Outcome outcome) {
         Flight next = end(mine, outcome);
         if (next != null) {
