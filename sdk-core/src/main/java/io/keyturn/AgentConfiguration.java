@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * All that an agent was told, by the program and by its settings.
  *
  * @param tokens not opened yet
+ * @param policy who is asked about every request with a token, or null
  * @param statusFile where the agent's status is written, or null
  * @param readyFile what is there only while the agent is usable, or null
  * @param files the files from which a setting that is no token was filled in
@@ -26,6 +27,7 @@ record AgentConfiguration(
         @Nullable Secret fingerprintKey,
         Duration startTimeout,
         Duration poll,
+        @Nullable PolicyOptions policy,
         @Nullable Path statusFile,
         @Nullable Path readyFile,
         Set<Path> files,
@@ -36,7 +38,7 @@ record AgentConfiguration(
         List<Problem> all = new ArrayList<>(problems);
         all.addAll(more);
         return new AgentConfiguration(
-                name, tokens, fingerprintKey, startTimeout, poll, statusFile, readyFile, files, all, needs);
+                name, tokens, fingerprintKey, startTimeout, poll, policy, statusFile, readyFile, files, all, needs);
     }
 
     /** The keys that another configuration sets otherwise and that a running agent does not change. */

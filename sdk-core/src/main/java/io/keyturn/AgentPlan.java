@@ -53,6 +53,8 @@ final class AgentPlan {
     @Nullable
     Secret fingerprintKey;
 
+    private @Nullable PolicyOptions policy;
+
     @Nullable
     Path statusFile;
 
@@ -73,6 +75,19 @@ final class AgentPlan {
         TokenOptions options = new TokenOptions();
         configure.accept(options);
         ownTokens.add(new TokenPlan(tokenName, null, source, options, false));
+    }
+
+    void policy(Consumer<PolicyOptions> configure) {
+        PolicyOptions options = new PolicyOptions();
+        try {
+            configure.accept(options);
+            policy = options.complete();
+        } catch (ConfigException e) {
+            Location at = Location.of("policy");
+            throw new ConfigException(e.problems().stream()
+                    .map(problem -> Problem.of(at, problem.message()))
+                    .toList());
+        }
     }
 
     void startTimeout(Duration timeout) {
@@ -166,6 +181,7 @@ final class AgentPlan {
         Secret key = fingerprintKey;
         Duration timeout = startTimeout == null ? Duration.ofSeconds(10) : startTimeout;
         Duration poll = Duration.ofSeconds(1);
+        PolicyOptions asked = policy;
         Path statusPath = statusFile;
         Path readyPath = readyFile;
         if (written != null) {
@@ -178,6 +194,7 @@ final class AgentPlan {
             key = key == null ? read.fingerprintKey() : key;
             timeout = startTimeout == null ? read.startTimeout() : startTimeout;
             poll = read.poll();
+            asked = asked == null ? read.policy() : asked;
             statusPath = statusPath == null ? read.statusFile() : statusPath;
             readyPath = readyPath == null ? read.readyFile() : readyPath;
         }
@@ -192,6 +209,7 @@ final class AgentPlan {
                 key,
                 timeout,
                 poll,
+                asked,
                 onlyLooks ? null : statusPath,
                 onlyLooks ? null : readyPath,
                 files,

@@ -32,8 +32,7 @@ final class AgentSettings {
             TokenOptions.later("http"),
             TokenOptions.later("state_dir"),
             TokenOptions.later("audit"),
-            TokenOptions.later("alerts"),
-            TokenOptions.later("policy"));
+            TokenOptions.later("alerts"));
 
     private static final String PER_KEY_NEEDS_FILE =
             "per_key needs a file with {key} in its path, such as /run/tenants/{key}/token";
@@ -49,6 +48,7 @@ final class AgentSettings {
     private final Set<Path> files = ConcurrentHashMap.newKeySet();
     private Duration startTimeout = Duration.ofSeconds(10);
     private Duration poll = Duration.ofSeconds(1);
+    private @Nullable PolicyOptions policy;
     private @Nullable Path statusFile;
     private @Nullable Path readyFile;
     private @Nullable Secret fingerprintKey;
@@ -112,6 +112,7 @@ final class AgentSettings {
         name = agent.text("name", name);
         startTimeout = agent.duration("start_timeout", startTimeout);
         poll = agent.duration("poll", poll);
+        policy = agent.read("policy", PolicyOptions::read).orElse(null);
         probeFiles(agent);
         fingerprintKey = agent.get("fingerprint_key").flatMap(this::credential).orElse(null);
         if (agent.has("api_token")) {
@@ -233,6 +234,11 @@ final class AgentSettings {
 
     Duration poll() {
         return poll;
+    }
+
+    @Nullable
+    PolicyOptions policy() {
+        return policy;
     }
 
     @Nullable

@@ -42,16 +42,7 @@ final class AnonymousOnce {
     private static Subject without(Subject subject, CheckRequest request) {
         CheckRequest withToken =
                 new CheckRequest(request.method(), request.target(), request.expected(), Set.of(), request.identity());
-        return new Subject(
-                subject.name(),
-                subject.at(),
-                subject.provider(),
-                subject.endpoints(),
-                withToken,
-                subject.target(),
-                subject.required(),
-                subject.perKey(),
-                subject.outdated());
+        return subject.asking(withToken);
     }
 
     /** The answer of then, where the check has come as far as that. */

@@ -8,6 +8,8 @@ import io.keyturn.check.Probe;
 import io.keyturn.event.TokenEvent;
 import io.keyturn.http.Binding;
 import io.keyturn.http.EndpointBindings;
+import io.keyturn.policy.Destination;
+import io.keyturn.policy.RemotePolicy;
 import io.keyturn.policy.TokenDeniedException;
 import io.keyturn.provider.KeyedProviders;
 import io.keyturn.provider.Providers;
@@ -17,6 +19,7 @@ import io.keyturn.provider.TokenStatus;
 import io.keyturn.provider.TokenUnavailableException;
 import io.keyturn.source.SourceContext;
 import io.keyturn.token.Reason;
+import io.keyturn.token.Token;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -25,6 +28,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import okhttp3.OkHttpClient;
@@ -50,6 +54,7 @@ final class OpenTokens implements AutoCloseable {
     private final Map<String, OpenToken> removed = new HashMap<>();
 
     private volatile Edition edition;
+    private volatile @Nullable PolicyCalls policyCalls;
     private volatile @Nullable String outdated;
     private volatile AgentStatus.Phase phase = AgentStatus.Phase.STARTING;
     private volatile boolean closed;
@@ -60,7 +65,10 @@ final class OpenTokens implements AutoCloseable {
     private record Handle(String name, @Nullable String key) {}
 
     /** What is in force. */
-    private record Edition(AgentConfiguration configuration, Map<String, OpenToken> tokens) {}
+    private record Edition(
+            AgentConfiguration configuration,
+            Map<String, OpenToken> tokens,
+            @Nullable RemotePolicy policy) {}
 
     /**
      * Opens tokens; none is asked for yet.
@@ -71,16 +79,42 @@ final class OpenTokens implements AutoCloseable {
         this.plan = plan;
         this.live = live;
         this.threads = new AgentThreads(plan.clock, configuration.poll(), plan.listeners);
-        this.bindings = new EndpointBindings(List.of(), threads.events(), plan.clock);
+        this.bindings = new EndpointBindings(List.of(), threads.events(), plan.clock, threads::later);
         this.started = configuration;
-        Map<String, OpenToken> tokens = opened(configuration, Map.of());
-        this.edition = new Edition(configuration, tokens);
+        RemotePolicy policy = policy(configuration, null);
+        Map<String, OpenToken> tokens = opened(configuration, Map.of(), policy);
+        this.edition = new Edition(configuration, tokens, policy);
         bindings.replace(bound(tokens));
         this.probes = new ProbeFiles(
                 configuration.statusFile(), configuration.readyFile(), this::status, threads, ProbeFiles.BEAT);
     }
 
-    private Map<String, OpenToken> opened(AgentConfiguration next, Map<String, OpenToken> before) {
+    /** Who is to be asked; one that means the same stays, with what it remembers. */
+    private @Nullable RemotePolicy policy(AgentConfiguration next, @Nullable Edition before) {
+        PolicyOptions options = next.policy();
+        if (options == null) {
+            return null;
+        }
+        if (before != null && options.equals(before.configuration.policy())) {
+            return before.policy;
+        }
+        PolicyCalls calls = policyCalls;
+        if (calls == null) {
+            calls = new PolicyCalls(plan.client);
+            policyCalls = calls;
+        }
+        return calls.policy(options, started.name());
+    }
+
+    private void checkInForce(Token token, Destination destination) throws TokenDeniedException {
+        RemotePolicy policy = edition.policy;
+        if (policy != null) {
+            policy.check(token, destination);
+        }
+    }
+
+    private Map<String, OpenToken> opened(
+            AgentConfiguration next, Map<String, OpenToken> before, @Nullable RemotePolicy policy) {
         Map<String, OpenToken> tokens = new LinkedHashMap<>();
         Map<Set<String>, SourceContext> contexts = new HashMap<>();
         for (TokenPlan written : next.tokens()) {
@@ -91,13 +125,15 @@ final class OpenTokens implements AutoCloseable {
             tokens.put(
                     token.name(),
                     present != null && present.plan().isSame(token)
-                            ? present.at(token.place())
+                            ? present.at(token.place()).under(policy)
                             : OpenToken.of(
                                     token,
                                     present == null ? removed.get(token.name()) : present,
                                     started.fingerprintKey(),
                                     plan.client,
-                                    threads));
+                                    threads,
+                                    this::checkInForce,
+                                    policy));
         }
         return tokens;
     }
@@ -171,7 +207,8 @@ final class OpenTokens implements AutoCloseable {
      */
     void become(AgentConfiguration next) throws TokenUnavailableException {
         Edition before = edition;
-        Map<String, OpenToken> tokens = opened(next, before.tokens);
+        RemotePolicy policy = policy(next, before);
+        Map<String, OpenToken> tokens = opened(next, before.tokens, policy);
         List<OpenToken> added = tokens.values().stream()
                 .filter(token -> !isOpen(token, before.tokens))
                 .toList();
@@ -182,7 +219,7 @@ final class OpenTokens implements AutoCloseable {
             added.forEach(token -> token.providers().retire());
             throw e;
         }
-        edition = new Edition(next, tokens);
+        edition = new Edition(next, tokens, policy);
         handles.forEach(this::follow);
         before.tokens.forEach((name, token) -> {
             if (!tokens.containsKey(name)) {
@@ -194,6 +231,7 @@ final class OpenTokens implements AutoCloseable {
         });
         if (closed) {
             providers().forEach(Providers::close);
+            closePolicy();
         }
         tell(before, added, next);
     }
@@ -213,7 +251,8 @@ final class OpenTokens implements AutoCloseable {
         boolean wasOutdated = outdated != null;
         // Before it is told, since whoever hears of it may ask for the status.
         outdated = null;
-        if (!changed.isEmpty() || !restart.isEmpty() || wasOutdated) {
+        boolean otherPolicy = !Objects.equals(before.configuration.policy(), next.policy());
+        if (!changed.isEmpty() || !restart.isEmpty() || wasOutdated || otherPolicy) {
             threads.events().onEvent(new TokenEvent.Reloaded(plan.clock.instant(), List.copyOf(changed), restart));
         }
     }
@@ -339,10 +378,18 @@ final class OpenTokens implements AutoCloseable {
                 .toList();
     }
 
+    private void closePolicy() {
+        PolicyCalls calls = policyCalls;
+        if (calls != null) {
+            calls.close();
+        }
+    }
+
     @Override
     public void close() {
         closed = true;
         bindings.close();
+        closePolicy();
         providers().forEach(Providers::close);
         // After them, since this is the last status that is written.
         phase = AgentStatus.Phase.CLOSED;

@@ -27,6 +27,7 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import okhttp3.Interceptor;
 import okhttp3.OkHttpClient;
+import okhttp3.Request;
 import okhttp3.Response;
 import org.jspecify.annotations.Nullable;
 
@@ -146,6 +147,15 @@ public final class TokenAgent implements AutoCloseable {
     }
 
     /**
+     * A request as it may be logged: name and fingerprint stand where a token was put into a header or into the query, by
+     * this agent or another. Nothing else is changed, and what the program has put there itself is not hidden. For network
+     * interceptors, event listeners and {@code response.networkResponse().request()}.
+     */
+    public Request redacted(Request request) {
+        return EndpointBindings.redacted(request);
+    }
+
+    /**
      * Tells a listener what happens to tokens from now on, as {@link Builder#listener} does.
      *
      * @return ends the telling when it is closed
@@ -247,6 +257,18 @@ public final class TokenAgent implements AutoCloseable {
         /** Where variables are looked up; {@link System#getenv} unless it is said. */
         public Builder environment(Function<String, @Nullable String> variables) {
             plan.variables = variables;
+            return this;
+        }
+
+        /**
+         * Whom to ask before a token goes with a request: {@code p -> p.opa("http://127.0.0.1:8181/v1/data/agent/allow")}. It
+         * is asked about every token, after the token's own rules, on the thread of the request. Nobody is asked unless it is
+         * said here or in the settings.
+         *
+         * @throws ConfigException if an option is wrong
+         */
+        public Builder policy(Consumer<PolicyOptions> options) {
+            plan.policy(options);
             return this;
         }
 

@@ -9,6 +9,7 @@ import io.keyturn.policy.TokenPolicies;
 import io.keyturn.policy.TokenPolicy;
 import io.keyturn.provider.RefreshPolicy;
 import io.keyturn.token.TokenDocument;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -72,8 +73,7 @@ public final class TokenOptions {
 
     private static final Pattern SHARE = Pattern.compile("([1-9][0-9]?)%");
 
-    private static final Map<String, String> LATER =
-            Map.ofEntries(later("unused_after"), later("rotate"), later("allow_ips"), later("hours"));
+    private static final Map<String, String> LATER = Map.ofEntries(later("unused_after"), later("rotate"));
 
     // Immutable, and replaced: most tokens set none of them, and there may be thousands of tokens.
     private List<String> writtenEndpoints = List.of();
@@ -84,6 +84,8 @@ public final class TokenOptions {
     private Set<String> requiredScopes = Set.of();
     private Set<String> forbiddenScopes = Set.of();
     private Set<String> leaked = Set.of();
+    private List<String> networks = List.of();
+    private List<String> hours = List.of();
     private Placement placement = Placement.bearer();
     private boolean byName;
     private boolean endpointsAreWrong;
@@ -96,6 +98,9 @@ public final class TokenOptions {
     private @Nullable Instant expiresAt;
     private @Nullable Instant issuedAt;
     private @Nullable CheckRequest check;
+
+    /** Tells the hours; the agent's, which nobody knows yet while the options are set. */
+    private Clock clock = Clock.systemUTC();
 
     TokenOptions() {}
 
@@ -237,6 +242,32 @@ public final class TokenOptions {
         return this;
     }
 
+    /**
+     * Whom the token may be sent to: networks such as {@code 203.0.113.0/24} and {@code 2001:db8::/32}, and addresses, as
+     * in {@link TokenPolicies#allowIps}. Where nobody tells whom a request reaches, it is denied: behind a proxy, for a
+     * WebSocket, and of a client other than OkHttp.
+     *
+     * @throws ConfigException if one is no network
+     */
+    public TokenOptions allowIps(String... addresses) {
+        // Wrong ones are to be told here, and not when the rule is made of all.
+        var unused = TokenPolicies.allowIps(addresses);
+        networks = and(networks, List.of(addresses));
+        return this;
+    }
+
+    /**
+     * When the token may be used, by the agent's clock: spans such as {@code mon-fri 08:00-18:00 Europe/Berlin}, as in
+     * {@link TokenPolicies#hours}. Outside of them a request that would carry it is denied.
+     *
+     * @throws ConfigException if one is no span
+     */
+    public TokenOptions hours(String... spans) {
+        var unused = TokenPolicies.hours(clock, spans);
+        hours = and(hours, List.of(spans));
+        return this;
+    }
+
     /** A rule of the program's own, asked after ours. */
     public TokenOptions policy(TokenPolicy rule) {
         policies = and(policies, List.of(rule));
@@ -302,6 +333,8 @@ public final class TokenOptions {
         token.get("scopes").ifPresent(this::readScopes);
         maxLifetime = token.has("max_lifetime") ? token.duration("max_lifetime", Duration.ofDays(1)) : null;
         token.each("deny_fingerprints", value -> denyFingerprints(value.text()));
+        restrict(token, "allow_ips", value -> allowIps(value.text()));
+        restrict(token, "hours", value -> hours(value.text()));
         check = token.read("check", this::checkWithin).orElse(null);
         verified = token.flag("verify", verified);
         if (verified && !token.has("check")) {
@@ -312,6 +345,14 @@ public final class TokenOptions {
             token.get("allow").ifPresent(words -> words.note(NO_CACHE_PER_KEY));
         }
         token.read("accept_rotated_from", header -> acceptRotatedFrom(header.text()));
+    }
+
+    /** A list of what is allowed; an empty one could mean nothing or everything. */
+    private static void restrict(Settings token, String key, Settings.Parser<TokenOptions> parser) {
+        token.each(key, parser);
+        token.get(key)
+                .filter(list -> list.items().isEmpty())
+                .ifPresent(list -> list.note("must not be empty: leave '" + key + "' out if everything is allowed"));
     }
 
     private CheckRequest checkWithin(Settings value) {
@@ -400,6 +441,8 @@ public final class TokenOptions {
                 requiredScopes,
                 forbiddenScopes,
                 leaked,
+                networks,
+                hours,
                 placement,
                 byName,
                 required,
@@ -457,6 +500,10 @@ public final class TokenOptions {
         return granted.isEmpty() || known.scopes().isPresent() ? known : known.withScopes(granted);
     }
 
+    void tellTimeBy(Clock agents) {
+        clock = agents;
+    }
+
     TokenPolicy policy() {
         boolean unknown = allow.contains("unknown");
         List<TokenPolicy> all = new ArrayList<>();
@@ -468,6 +515,12 @@ public final class TokenOptions {
         }
         if (maxLifetime != null) {
             all.add(TokenPolicies.maxLifetime(maxLifetime, unknown));
+        }
+        if (!networks.isEmpty()) {
+            all.add(TokenPolicies.allowIps(networks.toArray(String[]::new)));
+        }
+        if (!hours.isEmpty()) {
+            all.add(TokenPolicies.hours(clock, hours.toArray(String[]::new)));
         }
         all.addAll(policies);
         return TokenPolicies.allOf(all);

@@ -26,8 +26,9 @@ record TokenPlan(String name, @Nullable Location place, TokenSource source, Toke
     static final String NAME_RULE =
             "a token's name is letters, digits, '_', '.' and '-', and begins with a letter or '_'";
 
-    /** The same token with what its source needs of the agent. */
+    /** The same token with what its source and its rules need of the agent. */
     TokenPlan opened(SourceContext context) {
+        options.tellTimeBy(context.clock());
         return with(source.in(context));
     }
 

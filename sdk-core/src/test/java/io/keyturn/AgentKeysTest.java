@@ -84,6 +84,10 @@ class AgentKeysTest {
                 agent.put("api_token", "abc");
             }
         }
+        if (row.path.startsWith("agent.policy.")) {
+            // Without it the others mean nothing.
+            agent.put("policy", map("opa", "http://127.0.0.1:8181/v1/data/agent/allow"));
+        }
         List<String> steps = List.of(row.path.split("\\.", -1));
         Map<String, Object> at = root;
         for (String step : steps.subList(0, steps.size() - 1)) {

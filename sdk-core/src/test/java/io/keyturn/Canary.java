@@ -66,6 +66,9 @@ public final class Canary implements BeforeEachCallback, AfterEachCallback, Auto
      */
     public static final String TOKEN = "kT9xQ2vB7m+Z4/pL8wR3~nD6sYc0=";
 
+    /** The same without characters that mean something in YAML, JSON, URLs or references. */
+    public static final String WORD = "kT9xQ2vB7mZ4pL8wR3nD6s";
+
     private static final int SLICE = 8;
 
     private final String token;
@@ -329,6 +332,13 @@ public final class Canary implements BeforeEachCallback, AfterEachCallback, Auto
 
     // --- the search ---
 
+    /** Fails if an exception tells anything of {@link #WORD}: itself, what it carries, its causes, what it suppressed. */
+    public static void assertNotIn(Throwable thrown) {
+        Canary word = new Canary(WORD);
+        word.saw(thrown);
+        word.assertUnseen();
+    }
+
     /** Fails if the token, or a piece of it, was seen so far. */
     public void assertUnseen() {
         Assertions.assertThat(findings()).as("places where the token was seen").isEmpty();
@@ -348,7 +358,7 @@ public final class Canary implements BeforeEachCallback, AfterEachCallback, Auto
     }
 
     /** What is searched for, and in which form that is the token. */
-    private static Map<String, String> needles(String token) {
+    static Map<String, String> needles(String token) {
         if (token.length() < SLICE) {
             throw new IllegalArgumentException("too short for a search");
         }

@@ -12,17 +12,22 @@ import io.keyturn.config.References;
 import io.keyturn.config.Settings;
 import io.keyturn.config.Written;
 import io.keyturn.http.Placement;
+import io.keyturn.policy.Destination;
 import io.keyturn.policy.Endpoint;
 import io.keyturn.policy.TokenDeniedException;
 import io.keyturn.provider.RefreshPolicy;
 import io.keyturn.token.Reason;
 import io.keyturn.token.Token;
 import io.keyturn.token.TokenDocument;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
+import okhttp3.HttpUrl;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -474,6 +479,95 @@ class TokenOptionsTest {
                 .doesNotThrowAnyException();
     }
 
+    // --- allow_ips, hours ---
+
+    private static Reason denial(TokenOptions options, String address) {
+        Token token = token(TokenDocument.of("abc"));
+        try {
+            options.policy()
+                    .check(token, new Destination("GET", HttpUrl.get(API + "/v1"), InetAddress.getByName(address)));
+            return null;
+        } catch (TokenDeniedException e) {
+            return e.reason();
+        } catch (UnknownHostException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    @Test
+    void read_allowIps_onlyTheseNetworks() {
+        for (TokenOptions options : List.of(
+                right("allow_ips", List.of("203.0.113.0/24", "2001:db8::/32")),
+                new TokenOptions().allowIps("203.0.113.0/24").allowIps("2001:db8::/32"))) {
+            assertThat(denial(options, "203.0.113.7")).isNull();
+            assertThat(denial(options, "2001:db8::7")).isNull();
+            assertThat(denial(options, "203.0.114.7")).isEqualTo(Reason.ADDRESS);
+        }
+        assertThat(denial(right("allow_ips", "203.0.113.7"), "203.0.113.7")).isNull();
+        assertThat(denial(right(), "203.0.114.7")).isNull();
+    }
+
+    @Test
+    void read_hours_byTheAgentsClock() {
+        ManualClock clock = new ManualClock();
+        for (TokenOptions options : List.of(
+                right("hours", List.of("tue 12:00-13:00 UTC", "wed 12:00-13:00 UTC")),
+                right("hours", "tue 12:00-13:00 UTC"),
+                new TokenOptions().hours("tue 12:00-13:00 UTC"))) {
+            options.tellTimeBy(clock);
+            assertThat(denial(options, "127.0.0.1")).isNull();
+            options.tellTimeBy(Clock.offset(clock, Duration.ofHours(1)));
+            assertThat(denial(options, "127.0.0.1")).isEqualTo(Reason.HOURS);
+        }
+    }
+
+    @Test
+    void read_allowIpsOrHoursWrong_saidAtTheItem() {
+        read(
+                "allow_ips",
+                List.of("203.0.113.0/24", "203.0.113.7/24", canary.token()),
+                "hours",
+                List.of("weekdays 08:00-18:00 UTC", "mon 08:00-18:00 UTC", canary.token()));
+
+        assertThat(problems())
+                .hasSize(4)
+                .satisfiesExactly(
+                        problem -> assertThat(problem)
+                                .startsWith("agent.yaml:4:7 t.allow_ips[1]: must be a network")
+                                .contains("203.0.113.0/24"),
+                        problem -> assertThat(problem)
+                                .startsWith("agent.yaml:5:7 t.allow_ips[2]: must be a network")
+                                .contains("2001:db8::/32"),
+                        problem -> assertThat(problem).startsWith("agent.yaml:7:7 t.hours[0]: must have days"),
+                        problem -> assertThat(problem)
+                                .startsWith("agent.yaml:9:7 t.hours[2]: must be days, hours and a zone")
+                                .contains("mon-fri 08:00-18:00 Europe/Berlin"));
+    }
+
+    /** Nothing allowed, or everything? */
+    @Test
+    void read_allowIpsOrHoursEmpty_isRefused() {
+        read("allow_ips", List.of(), "hours", List.of());
+
+        assertThat(problems())
+                .containsExactly(
+                        "agent.yaml:3:5 t.allow_ips: must not be empty: leave 'allow_ips' out if everything is allowed",
+                        "agent.yaml:4:5 t.hours: must not be empty: leave 'hours' out if everything is allowed");
+        assertThat(canary.caught(ConfigException.class, () -> new TokenOptions().allowIps()))
+                .hasMessageContaining("name a network");
+        assertThat(canary.caught(ConfigException.class, () -> new TokenOptions().hours()))
+                .hasMessageContaining("name a span");
+    }
+
+    @Test
+    void equals_allowIpsOrHoursChanged_isNotTheSame() {
+        TokenOptions options = right("allow_ips", "203.0.113.7", "hours", "tue 12:00-13:00 UTC");
+        assertThat(options)
+                .isEqualTo(right("allow_ips", "203.0.113.7", "hours", "tue 12:00-13:00 UTC"))
+                .isNotEqualTo(right("allow_ips", "203.0.113.8", "hours", "tue 12:00-13:00 UTC"))
+                .isNotEqualTo(right("allow_ips", "203.0.113.7", "hours", "tue 12:00-14:00 UTC"));
+    }
+
     // --- as a program sets it ---
 
     @Test
@@ -521,7 +615,9 @@ class TokenOptionsTest {
                 () -> options.grantedScopes("a b " + token),
                 () -> options.requireScopes(""),
                 () -> options.forbidScopes("a b"),
-                () -> options.denyFingerprints(token))) {
+                () -> options.denyFingerprints(token),
+                () -> options.allowIps("10.0.0.0/8", token),
+                () -> options.hours("mon 08:00-18:00 UTC", token))) {
             ConfigException e = canary.caught(ConfigException.class, mistake::run);
             assertThat(e.problems()).hasSize(1);
         }
@@ -549,7 +645,10 @@ class TokenOptionsTest {
 
         assertThat(canary.caught(
                         TokenDeniedException.class,
-                        () -> options.policy().check(token(TokenDocument.of(canary.token())), null)))
+                        () -> options.policy()
+                                .check(
+                                        token(TokenDocument.of(canary.token())),
+                                        new Destination("GET", HttpUrl.get(API), null))))
                 .hasMessage("not on Sundays");
     }
 }

@@ -230,6 +230,41 @@ class ExitCodeTest {
         assertThat(ended.json().get("tokens").get(0).get("identity").asText()).isEqualTo("ci-agent");
     }
 
+    // --- the policy ---
+
+    @ParameterizedTest
+    @CsvSource({
+        "200, true,  deny,  pass,                       0, 0, allows GET /v1/me",
+        "200, false, deny,  fail: policy,               1, 1, does not allow GET",
+        "200, false, allow, fail: policy,               1, 1, does not allow GET",
+        "404, true,  deny,  unknown: policy_unreachable, 3, 3, gave no decision",
+        "404, true,  allow, warn: policy_unreachable,   0, 1, requests are sent meanwhile"
+    })
+    void check_policy_asItAnswers(
+            int status, String result, String onError, String found, int exit, int strict, String words) {
+        try (RecordingServer opa = RecordingServer.start()) {
+            opa.on("/v1/data/agent/allow", Answer.of(status, "{\"result\":" + result + "}"));
+            String policy =
+                    "policy: {opa: '" + opa.url("/v1/data/agent/allow") + "', timeout: 10s, on_error: " + onError + "}";
+
+            endsWith(yaml(endpoint(), "check: GET /v1/me", policy), "policy", found, exit, strict, words);
+        }
+    }
+
+    @Test
+    void explainAndValidate_policy_isNotAsked() {
+        try (RecordingServer opa = RecordingServer.start()) {
+            String yaml = yaml(endpoint(), "check: GET /v1/me", "policy: {opa: '" + opa.url("/v1/data/a/b") + "'}");
+            String file = Cli.write(folder, "agent.yaml", yaml).toString();
+
+            Ended explained = cli.run("explain", file, "--json");
+            assertThat(explained.exit()).isZero();
+            assertThat(explained.step("policy")).isEqualTo("skip: not_asked");
+            assertThat(cli.run("validate", file).exit()).isZero();
+            assertThat(opa.seen()).isEmpty();
+        }
+    }
+
     // --- nobody could tell ---
 
     @Test

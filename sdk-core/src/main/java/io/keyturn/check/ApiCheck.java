@@ -3,7 +3,11 @@ package io.keyturn.check;
 import io.keyturn.check.CheckReport.Step;
 import io.keyturn.check.ConnectivityCheck.Subject;
 import io.keyturn.http.TokenUse;
+import io.keyturn.policy.Destination;
+import io.keyturn.policy.RemotePolicy;
+import io.keyturn.policy.TokenDeniedException;
 import io.keyturn.provider.Snapshot;
+import io.keyturn.token.Reason;
 import io.keyturn.token.TokenException;
 import javax.net.ssl.SSLException;
 import okhttp3.HttpUrl;
@@ -38,11 +42,51 @@ final class ApiCheck {
         }
         CheckRequest request = subject.request();
         HttpUrl target = subject.target();
+        if (!policyAllows(request, target)) {
+            return null;
+        }
         if (request == null || target == null) {
             reachOnly(subject.endpoints().get(0).url());
             return null;
         }
         return authenticate(request, target);
+    }
+
+    /**
+     * Asks the agent's policy about the check's request, and where there is none whether it answers at all.
+     *
+     * @return whether a request would be sent
+     */
+    private boolean policyAllows(@Nullable CheckRequest request, @Nullable HttpUrl target) {
+        RemotePolicy policy = subject.policy();
+        if (policy == null) {
+            return true;
+        }
+        boolean isRequest = request != null && target != null;
+        String method = request == null ? "GET" : request.method();
+        HttpUrl url = target == null ? subject.endpoints().get(0).url() : target;
+        try {
+            policy.prove(snapshot.token(), new Destination(method, url, null));
+        } catch (TokenDeniedException e) {
+            if (e.reason() != Reason.POLICY || isRequest) {
+                return denied(e, policy);
+            }
+        }
+        steps.passed(
+                "policy", policy.describe() + (isRequest ? " allows " + method + " " + url.encodedPath() : " answers"));
+        return true;
+    }
+
+    private boolean denied(TokenDeniedException e, RemotePolicy policy) {
+        boolean unasked = e.reason() == Reason.POLICY_UNREACHABLE;
+        boolean sent = unasked && policy.allowsUnasked();
+        steps.add(
+                "policy",
+                sent ? Status.WARN : unasked ? Status.UNKNOWN : Status.FAIL,
+                e.reason().word(),
+                e.getMessage() + (sent ? "; requests are sent meanwhile (on_error: allow)" : ""),
+                Fix.of(e));
+        return sent;
     }
 
     private void reachOnly(HttpUrl endpoint) {
@@ -59,7 +103,8 @@ final class ApiCheck {
 
     private boolean reached(Probe.Answer answer, HttpUrl url) {
         if (answer.failure() instanceof TokenException e) {
-            steps.add("authenticate", Status.FAIL, e.reason().word(), String.valueOf(e.getMessage()), Fix.of(e));
+            Status status = e.reason() == Reason.POLICY_UNREACHABLE ? Status.UNKNOWN : Status.FAIL;
+            steps.add("authenticate", status, e.reason().word(), String.valueOf(e.getMessage()), Fix.of(e));
             return false;
         }
         if (answer.failure() != null) {
@@ -91,7 +136,7 @@ final class ApiCheck {
         if (!reached(answer, target)) {
             return null;
         }
-        Echo echo = Echo.of(snapshot);
+        Echo echo = new Echo(snapshot);
         Verdict verdict = Verdict.of(answer, request, echo);
         boolean passed = verdict.status() == Status.PASS;
         String named = answer.identity();

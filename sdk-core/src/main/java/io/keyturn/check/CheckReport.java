@@ -27,8 +27,8 @@ public record CheckReport(
     /**
      * One step on the way of a token.
      *
-     * @param step {@code config}, {@code resolve}, {@code expiry}, {@code scopes}, {@code reach}, {@code authenticate} or
-     *     {@code anonymous}
+     * @param step {@code config}, {@code resolve}, {@code expiry}, {@code scopes}, {@code policy} (where one is
+     *     asked), {@code reach}, {@code authenticate} or {@code anonymous}
      * @param status how it ended
      * @param reason why, as one stable word; null if it passed
      * @param detail what was found

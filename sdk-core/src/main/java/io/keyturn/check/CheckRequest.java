@@ -117,7 +117,7 @@ public record CheckRequest(
         }
         Predicate<HttpUrl> covered = url -> endpoints.stream().anyMatch(endpoint -> endpoint.covers(url));
         return endpoints.stream()
-                .map(endpoint -> endpoint.url().resolve(target))
+                .map(endpoint -> Endpoint.httpUrl(endpoint.url(), target))
                 .filter(url -> url != null && covered.test(url))
                 .findFirst()
                 .orElseThrow(() -> new ConfigException("lies outside the token's endpoints: "

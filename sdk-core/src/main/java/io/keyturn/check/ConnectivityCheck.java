@@ -5,6 +5,7 @@ import io.keyturn.check.CheckReport.Step;
 import io.keyturn.check.CheckReport.TokenCheck;
 import io.keyturn.config.Location;
 import io.keyturn.policy.Endpoint;
+import io.keyturn.policy.RemotePolicy;
 import io.keyturn.provider.LiveProvider;
 import io.keyturn.provider.Snapshot;
 import io.keyturn.provider.TokenUnavailableException;
@@ -36,6 +37,7 @@ public final class ConnectivityCheck {
      * @param target where that request goes, or null
      * @param required whether it is a failure that there is none
      * @param perKey whether there is one for each key, of which none is asked here
+     * @param policy who is asked about each request with it, or null
      * @param outdated why what the configuration says now is not in force; null if it is
      */
     public record Subject(
@@ -47,20 +49,27 @@ public final class ConnectivityCheck {
             @Nullable HttpUrl target,
             boolean required,
             boolean perKey,
+            @Nullable RemotePolicy policy,
             @Nullable String outdated) {
         /** The same token, while the configuration of an agent was changed and cannot be used. */
         public Subject outdated(@Nullable String why) {
-            return new Subject(name, at, provider, endpoints, request, target, required, perKey, why);
+            return new Subject(name, at, provider, endpoints, request, target, required, perKey, policy, why);
+        }
+
+        /** The same token, proved by another request to the same place. */
+        public Subject asking(CheckRequest other) {
+            return new Subject(name, at, provider, endpoints, other, target, required, perKey, policy, outdated);
         }
     }
 
     private final Subject subject;
     private final Clock clock;
-    private final Steps steps = new Steps();
+    private final Steps steps;
 
     private ConnectivityCheck(Subject subject, Clock clock) {
         this.subject = subject;
         this.clock = clock;
+        this.steps = new Steps(subject.policy != null);
         if (subject.outdated == null) {
             steps.passed("config", subject.at.toString());
         } else {
@@ -84,12 +93,20 @@ public final class ConnectivityCheck {
         List<SourceCheck> sources = subject.perKey ? List.of() : sources(subject.provider.source());
         ConnectivityCheck check = new ConnectivityCheck(subject, clock);
         Snapshot snapshot = check.resolve();
+        if (subject.policy != null) {
+            check.steps.add(
+                    "policy",
+                    Status.SKIP,
+                    "not_asked",
+                    subject.policy.describe() + " is asked before each request",
+                    "'keyturn check' asks it");
+        }
         return describe(subject, snapshot, null, sources, check.steps.taken());
     }
 
     /** Only that it is configured: nothing is asked. */
     public static TokenCheck declare(String name, Location at, List<Endpoint> endpoints) {
-        Steps steps = new Steps();
+        Steps steps = new Steps(false);
         steps.passed("config", at.toString());
         return new TokenCheck(
                 name, null, null, null, List.of(), texts(endpoints), List.of(), null, null, null, steps.taken());
@@ -198,7 +215,7 @@ public final class ConnectivityCheck {
                     "the last good token serves, since its source fails: "
                             + failure.get().why(),
                     Fix.of(failure.get()));
-        } else if (snapshot.token().reveal().regionMatches(true, 0, "Bearer ", 0, 7)) {
+        } else if (snapshot.token().beginsWithBearer()) {
             steps.add(
                     "resolve",
                     Status.WARN,

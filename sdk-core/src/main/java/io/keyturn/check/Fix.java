@@ -29,6 +29,10 @@ final class Fix {
             case NOT_PERMITTED -> "give the token's owner the right, or store another token";
             case KEY -> "say for which key: TokenUse.key(…), of letters, digits, '_', '.' and '-'";
             case DESTINATION -> "send the token only to its endpoints";
+            case ADDRESS -> "is the address the API's? then add it to allow_ips; without a proxy between";
+            case HOURS -> "try again at one of its hours";
+            case POLICY -> "let the policy allow it, or do not make the request";
+            case POLICY_UNREACHABLE -> "start what decides, or correct agent.policy";
             case REMOVED -> "configure it again, or use another token";
             case CLOSED -> "start another agent: this one was closed";
         };

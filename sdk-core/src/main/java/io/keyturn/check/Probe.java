@@ -1,6 +1,7 @@
 package io.keyturn.check;
 
 import io.keyturn.http.TokenUse;
+import io.keyturn.policy.Endpoint;
 import io.keyturn.token.TokenException;
 import java.io.IOException;
 import java.net.ConnectException;
@@ -136,7 +137,7 @@ public final class Probe implements AutoCloseable {
 
     /** Where a redirect leads, without what a query may carry. */
     private static @Nullable String place(HttpUrl from, @Nullable String location) {
-        HttpUrl to = location == null ? null : from.resolve(location);
+        HttpUrl to = location == null ? null : Endpoint.httpUrl(from, location);
         return to == null
                 ? null
                 : to.newBuilder()

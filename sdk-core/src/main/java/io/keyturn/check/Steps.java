@@ -10,9 +10,15 @@ import org.jspecify.annotations.Nullable;
 final class Steps {
     static final String NOT_REACHED = "not_reached";
     private static final List<String> ORDER =
-            List.of("config", "resolve", "expiry", "scopes", "reach", "authenticate", "anonymous");
+            List.of("config", "resolve", "expiry", "scopes", "policy", "reach", "authenticate", "anonymous");
 
+    private final boolean withPolicy;
     private final List<Step> taken = new ArrayList<>();
+
+    /** No steps yet; {@code withPolicy} tells whether a policy is asked on the way. */
+    Steps(boolean withPolicy) {
+        this.withPolicy = withPolicy;
+    }
 
     void passed(String step, String detail) {
         add(new Step(step, Status.PASS, null, detail, null, 0, -1));
@@ -37,6 +43,9 @@ final class Steps {
     List<Step> all() {
         String blocking = taken.get(taken.size() - 1).step();
         for (String step : ORDER) {
+            if (step.equals("policy") && !withPolicy) {
+                continue;
+            }
             if (taken.stream().noneMatch(each -> each.step().equals(step))) {
                 add(step, Status.SKIP, NOT_REACHED, "not reached", "mend '" + blocking + "' first");
             }

@@ -16,7 +16,7 @@ public final class Trial {
 
     /**
      * Sends the check's request with a token and looks at nothing but whether the API refuses it: one that cannot be
-     * reached, or is broken, says nothing of the token. Blocks.
+     * reached, or is broken, says nothing of the token, and neither does a policy that gives no decision. Blocks.
      *
      * @param target where the request goes
      * @param carrying attaches the token that is tried
@@ -37,7 +37,7 @@ public final class Trial {
                     new Request.Builder().url(target).method(request.method(), Probe.body(request.method()));
             answer = probe.send(asked, TokenUse.none(), null);
         }
-        if (answer.failure() instanceof TokenException denied) {
+        if (answer.failure() instanceof TokenException denied && denied.reason() != Reason.POLICY_UNREACHABLE) {
             throw denied;
         }
         boolean refused = (answer.status() == 401 || answer.status() == 403)

@@ -6,6 +6,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import okhttp3.HttpUrl;
 import org.jspecify.annotations.Nullable;
 
@@ -16,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  * <p>The headers are for this URL alone: a client that follows redirects must not carry them along.
  */
 public final class Attachment {
+    private static final Pattern AUTHORITY = Pattern.compile("([A-Za-z0-9._-]+)(?::[0-9]*)?");
+
     private final URI uri;
     private final @Nullable TokenUse use;
     private final @Nullable Sent sent;
@@ -38,11 +42,26 @@ public final class Attachment {
         return socket ? URI.create(placed.toString().replaceFirst("http", "ws")) : placed;
     }
 
-    /** What a request to this URL is sent to, a WebSocket's handshake too; null if that is not http. */
+    /**
+     * What a request to this URL is sent to, a WebSocket's handshake too; null if that is not http. It is null, too, if
+     * another client may see another host in it than OkHttp, which decodes escapes, maps other alphabets to ours and
+     * does not mind how many slashes there are.
+     */
     static @Nullable HttpUrl httpUrl(URI uri) {
         String scheme = String.valueOf(uri.getScheme()).toLowerCase(Locale.ROOT);
         boolean socket = scheme.equals("ws") || scheme.equals("wss");
-        return socket ? HttpUrl.parse("http" + uri.toString().substring("ws".length())) : HttpUrl.get(uri);
+        HttpUrl url = socket ? HttpUrl.parse("http" + uri.toString().substring("ws".length())) : HttpUrl.get(uri);
+        return url != null && isPlainly(url.host(), uri) ? url : null;
+    }
+
+    private static boolean isPlainly(String host, URI uri) {
+        String written = uri.getHost();
+        if (written == null) {
+            // Such as a name with an underscore, which is none to java.net.URI.
+            Matcher authority = AUTHORITY.matcher(String.valueOf(uri.getRawAuthority()));
+            return authority.matches() && authority.group(1).equalsIgnoreCase(host);
+        }
+        return written.startsWith("[") || written.equalsIgnoreCase(host);
     }
 
     /** The headers to set; none if there is no token for this URL, or its query carries it. */

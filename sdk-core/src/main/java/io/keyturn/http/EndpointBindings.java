@@ -3,7 +3,6 @@ package io.keyturn.http;
 import io.keyturn.config.ConfigException;
 import io.keyturn.event.TokenEvent;
 import io.keyturn.event.TokenListener;
-import io.keyturn.policy.Destination;
 import io.keyturn.policy.Endpoint;
 import io.keyturn.policy.TokenDeniedException;
 import io.keyturn.policy.TokenPolicies;
@@ -18,6 +17,7 @@ import io.keyturn.token.TokenDocument;
 import java.net.InetAddress;
 import java.net.URI;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -27,6 +27,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.BiConsumer;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import okhttp3.HttpUrl;
 import okhttp3.Interceptor;
 import okhttp3.OkHttpClient;
@@ -53,24 +57,27 @@ public final class EndpointBindings {
     private record Route(Endpoint endpoint, Binding binding, boolean alone) {}
 
     /** All that a configuration says, replaced as a whole: no request sees a part of it. */
-    private record Table(Map<String, Binding> byName, Routes where) {
+    private record Table(Map<String, Binding> byName, Routes where, boolean restrictsAddresses) {
         static Table of(List<Binding> bindings) {
             Map<String, Binding> names = new LinkedHashMap<>();
             bindings.forEach(binding -> names.put(binding.name(), binding));
-            return new Table(names, Routes.of(routes(bindings)));
+            boolean restricts = bindings.stream().anyMatch(binding -> binding.addresses() != null);
+            return new Table(names, Routes.of(routes(bindings)), restricts);
         }
     }
 
     /**
      * The bindings of an agent's tokens.
      *
+     * @param later does something after some time, on a thread that may be blocked
      * @throws ConfigException if two tokens that go with every request have the same endpoint
      */
-    public EndpointBindings(List<Binding> bindings, TokenListener events, Clock clock) {
+    public EndpointBindings(
+            List<Binding> bindings, TokenListener events, Clock clock, BiConsumer<Duration, Runnable> later) {
         this.events = events;
         this.clock = clock;
         this.table = Table.of(bindings);
-        this.face = new OkHttpFace(this);
+        this.face = new OkHttpFace(this, later);
     }
 
     /**
@@ -172,7 +179,7 @@ public final class EndpointBindings {
         return chain -> {
             Request request = chain.request();
             InetAddress address = OkHttpFace.address(chain);
-            policy.check(candidate.token(), new Destination(request.method(), request.url(), address));
+            TokenPolicies.check(policy, candidate.token(), request.method(), request.url(), address);
             Request.Builder onWire = request.newBuilder();
             placement.place(onWire, request.url(), candidate.sent());
             return chain.proceed(onWire.build());
@@ -191,6 +198,11 @@ public final class EndpointBindings {
         return Optional.ofNullable(sent).map(Sent::token);
     }
 
+    /** The request as it may be logged: with name and fingerprint of each token that agents have put into it. */
+    public static Request redacted(Request request) {
+        return Sent.redacted(request);
+    }
+
     /**
      * What a request of another client needs in order to carry its token.
      *
@@ -203,11 +215,17 @@ public final class EndpointBindings {
         TokenUse use = wish.orElse(null);
         Binding binding = null;
         if (url != null) {
-            requirePossible(use, url);
+            requirePossible(use, url, null);
             // Unlike OkHttp, other clients send dot segments as they are: what they reach is for the server to say.
             binding = Endpoint.hasDotSegment(String.valueOf(uri.getPath())) ? null : find(url, use, null);
         }
         if (url == null || binding == null) {
+            if (TokenUse.isDemand(use)) {
+                throw new TokenDeniedException(
+                        Reason.DESTINATION,
+                        "no token goes to a URL that is not http, or has '.' or '..' in its path",
+                        "write the URL that the server answers");
+            }
             return new Attachment(uri, use, null);
         }
         Snapshot snapshot = admitted(binding, use, method.toUpperCase(Locale.ROOT), url, null);
@@ -276,12 +294,47 @@ public final class EndpointBindings {
         return true;
     }
 
-    /** A request may name only a token that there is, and only at the token's endpoints; so with a key. */
-    void requirePossible(@Nullable TokenUse use, HttpUrl url) throws TokenDeniedException {
+    /**
+     * Whom a request to this URL may be sent to, if the rules of its token say so; null if they do not, or if it carries
+     * another credential.
+     */
+    @Nullable
+    Predicate<InetAddress> addresses(HttpUrl url, @Nullable TokenUse use, Request request) {
+        Binding binding = table.restrictsAddresses ? find(url, use, request) : null;
+        if (binding == null) {
+            return null;
+        }
+        String existing = binding.placement().existing(request);
+        return existing == null || binding.isPlaceholder(existing) ? binding.addresses() : null;
+    }
+
+    /** Tells that a name has no address that the rules of its token allow. */
+    TokenDeniedException noAddress(HttpUrl url, @Nullable TokenUse use, Request request, List<InetAddress> found) {
+        Binding binding = find(url, use, request);
+        String addresses = found.stream().map(InetAddress::getHostAddress).collect(Collectors.joining(", "));
+        String token = binding == null ? "" : binding.name();
+        return denied(
+                token,
+                url,
+                new TokenDeniedException(
+                        Reason.ADDRESS,
+                        "token '" + token + "' may go to no address that " + url.host() + " has: " + addresses,
+                        "are they the API's, as its operator publishes them? then add them to allow_ips"));
+    }
+
+    /**
+     * A request may name only a token that there is, and only at the token's endpoints; so with a key, or scopes.
+     *
+     * @param request what the caller has set already; null where that is not known
+     */
+    void requirePossible(@Nullable TokenUse use, HttpUrl url, @Nullable Request request) throws TokenDeniedException {
         String name = use == null ? null : use.nameOrNull();
         if (name == null) {
-            if (TokenUse.keyOf(use) != null && find(url, use, null) == null) {
-                throw denied("", url, "no token of which there is one for each key goes to " + place(url));
+            if (TokenUse.isDemand(use) && find(url, use, request) == null) {
+                boolean keyed = TokenUse.keyOf(use) != null;
+                String which = keyed ? "no token of which there is one for each key" : "no token";
+                String why = keyed ? "" : ", and the request demands " + use;
+                throw denied("", url, which + " goes to " + place(url) + why);
             }
             return;
         }
@@ -309,6 +362,7 @@ public final class EndpointBindings {
             throw new TokenDeniedException(Reason.CLOSED, "agent closed", null);
         }
         Snapshot snapshot = provider(binding, use, url).snapshot();
+        requireScopes(binding, use, snapshot.token(), url);
         requireAllowed(binding, snapshot.token(), method, url, address);
         return snapshot;
     }
@@ -320,8 +374,7 @@ public final class EndpointBindings {
                     ? "token '" + binding.name() + "' is one for each key, and the request names none: TokenUse.key(…)"
                     : noKey(key);
             TokenDeniedException denied = new TokenDeniedException(Reason.KEY, why, null);
-            report(binding.name(), url, denied);
-            throw denied;
+            throw denied(binding.name(), url, denied);
         }
         return binding.providers().of(key);
     }
@@ -333,17 +386,41 @@ public final class EndpointBindings {
                 + "' is no key: that is 1 to 128 letters, digits, '_', '.' and '-'," + " and begins with no dot";
     }
 
+    /** A request may demand scopes: where nobody knows which the token has, it is not known that it has them. */
+    private void requireScopes(Binding binding, @Nullable TokenUse use, Token token, HttpUrl url)
+            throws TokenDeniedException {
+        Set<String> demanded = TokenUse.scopesOf(use);
+        if (demanded.isEmpty()) {
+            return;
+        }
+        Optional<Set<String>> scopes = token.scopes();
+        if (scopes.isEmpty()) {
+            if (!binding.allowsUnknown()) {
+                throw denied(
+                        binding.name(),
+                        url,
+                        new TokenDeniedException(
+                                Reason.SCOPE,
+                                "token " + token + ": its scopes are not known, and the request demands " + use,
+                                "name them in scopes.granted, or allow: [unknown]"));
+            }
+            return;
+        }
+        for (String scope : demanded) {
+            if (!scopes.get().contains(scope)) {
+                String why = "token " + token + " lacks the scope '" + scope + "', which the request demands";
+                throw denied(binding.name(), url, new TokenDeniedException(Reason.SCOPE, why, null));
+            }
+        }
+    }
+
     /** Asks the token's policy whether it may go there. */
     void requireAllowed(Binding binding, Token token, String method, HttpUrl url, @Nullable InetAddress address)
             throws TokenDeniedException {
-        if (!TokenPolicies.isAskedOfRequests(binding.policy())) {
-            return;
-        }
         try {
-            binding.policy().check(token, new Destination(method, url, address));
+            TokenPolicies.check(binding.policy(), token, method, url, address);
         } catch (TokenDeniedException e) {
-            report(binding.name(), url, e);
-            throw e;
+            throw denied(binding.name(), url, e);
         } catch (RuntimeException e) {
             // A rule that cannot tell denies; what it says may hold anything.
             throw denied(
@@ -371,6 +448,14 @@ public final class EndpointBindings {
             present = table.byName.get(name);
         }
         return another;
+    }
+
+    /** Which version of a token requests get; 0 if there is none. Nobody is asked. */
+    long generation(String name, @Nullable String key) {
+        Binding present = table.byName.get(name);
+        boolean fits = present != null && present.providers().isPerKey() == (key != null);
+        LiveProvider provider = present != null && fits ? present.providers().ifOpen(key) : null;
+        return provider == null ? 0 : provider.status().generation();
     }
 
     /** Takes the next token out of an answer of an endpoint, if the configuration says in which header it comes. */
@@ -401,14 +486,14 @@ public final class EndpointBindings {
     }
 
     TokenDeniedException denied(String token, HttpUrl url, String why) {
-        TokenDeniedException denied = new TokenDeniedException(Reason.DESTINATION, why, null);
-        report(token, url, denied);
-        return denied;
+        return denied(token, url, new TokenDeniedException(Reason.DESTINATION, why, null));
     }
 
-    private void report(String token, HttpUrl url, TokenDeniedException e) {
+    /** Tells whoever listens, too. */
+    private TokenDeniedException denied(String token, HttpUrl url, TokenDeniedException e) {
         events.onEvent(
                 new TokenEvent.Denied(clock.instant(), token, place(url), e.reason(), String.valueOf(e.getMessage())));
+        return e;
     }
 
     /** A URL without its query, in which a caller may have put a secret, and without a user. */

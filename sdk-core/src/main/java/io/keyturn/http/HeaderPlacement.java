@@ -88,6 +88,11 @@ final class HeaderPlacement extends Placement {
     }
 
     @Override
+    String shown(String instead) {
+        return prefix + instead;
+    }
+
+    @Override
     String field() {
         return "header " + name;
     }

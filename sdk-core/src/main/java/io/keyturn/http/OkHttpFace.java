@@ -1,16 +1,26 @@
 package io.keyturn.http;
 
+import io.keyturn.policy.Endpoint;
 import io.keyturn.policy.TokenDeniedException;
 import io.keyturn.provider.Snapshot;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.Proxy;
+import java.net.SocketAddress;
+import java.time.Duration;
+import java.util.function.BiConsumer;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
 import okhttp3.Connection;
+import okhttp3.ConnectionPool;
+import okhttp3.HttpUrl;
 import okhttp3.Interceptor;
 import okhttp3.OkHttpClient;
 import okhttp3.Request;
 import okhttp3.RequestBody;
 import okhttp3.Response;
+import okhttp3.Route;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,15 +33,19 @@ import org.jspecify.annotations.Nullable;
  * other ends the call.
  */
 final class OkHttpFace {
+    private static final Pattern DIGITS = Pattern.compile("[0-9]+");
+
     private final EndpointBindings bindings;
     private final Seam seam = Seam.ofThisOkHttp();
+    private final HeaderTables tables;
     private final Interceptor aroundTheCall = this::aroundTheCall;
     private final Interceptor onTheWire = this::onTheWire;
     private final Interceptor alone = this::alone;
     private final Seam.Retry retry = this::retry;
 
-    OkHttpFace(EndpointBindings bindings) {
+    OkHttpFace(EndpointBindings bindings, BiConsumer<Duration, Runnable> later) {
         this.bindings = bindings;
+        this.tables = new HeaderTables(later, bindings::generation);
     }
 
     void installOn(OkHttpClient.Builder builder) {
@@ -53,11 +67,28 @@ final class OkHttpFace {
 
     private Response aroundTheCall(Interceptor.Chain chain) throws IOException {
         Request request = chain.request();
-        bindings.requirePossible(request.tag(TokenUse.class), request.url());
+        TokenUse use = request.tag(TokenUse.class);
+        bindings.requirePossible(use, request.url(), request);
         if ("websocket".equalsIgnoreCase(Placement.last(request.headers(), "Upgrade"))) {
             return inTheRequest(chain, "a WebSocket's handshake");
         }
+        Predicate<InetAddress> allowed = bindings.addresses(request.url(), use, request);
+        if (allowed != null) {
+            return connectingOnly(allowed, chain, use);
+        }
         return seam.proceed(chain, bypassesCache(chain, request), retry);
+    }
+
+    /** Keeps OkHttp from connecting where the token may not go. Where it has connected is asked on the wire all the same. */
+    private Response connectingOnly(Predicate<InetAddress> allowed, Interceptor.Chain chain, @Nullable TokenUse use)
+            throws IOException {
+        Request request = chain.request();
+        String host = request.url().host();
+        try {
+            return seam.proceed(seam.connectingOnly(chain, host, allowed), bypassesCache(chain, request), retry);
+        } catch (Seam.NoneAllowed e) {
+            throw bindings.noAddress(request.url(), use, request, e.found());
+        }
     }
 
     /** Most clients have no cache: then nobody needs to know. */
@@ -69,8 +100,8 @@ final class OkHttpFace {
         if (chain.connection() != null) {
             return onTheWire(chain);
         }
-        bindings.requirePossible(
-                chain.request().tag(TokenUse.class), chain.request().url());
+        Request request = chain.request();
+        bindings.requirePossible(request.tag(TokenUse.class), request.url(), request);
         return inTheRequest(chain, "agent.interceptor()");
     }
 
@@ -84,12 +115,24 @@ final class OkHttpFace {
         if (binding == null || isCarried(before, request) || isOverridden(binding, request)) {
             return keepOutOfCache(chain, request, null, chain.proceed(request));
         }
+        requireNobodyBetween(binding, request.url(), chain.connection());
         Sent sent = admit(binding, use, before, request, address(chain));
-        Response response = chain.proceed(sent.placedIn(request));
+        rememberIn(chain, sent, use);
+        Response response = withCountableDelay(chain.proceed(sent.placedIn(request)));
         bindings.takeRotated(sent, use, response);
         Response received =
                 binding.placement().withoutEcho(response, sent.snapshot().sent());
-        return keepOutOfCache(chain, request, sent, received);
+        return keepOutOfCache(chain, request, sent, inHeader(sent) ? received : withoutToken(received, request, sent));
+    }
+
+    private static boolean inHeader(Sent sent) {
+        return sent.binding().placement().header() != null;
+    }
+
+    /** The answer as if the request had not carried the token, but for the tag that says so. */
+    private static Response withoutToken(Response response, Request request, Sent sent) {
+        Request without = request.newBuilder().tag(Sent.class, sent).build();
+        return response.newBuilder().request(without).build();
     }
 
     /**
@@ -105,11 +148,7 @@ final class OkHttpFace {
         if (forbidden || !bindings.isCacheable(request.url())) {
             return response.newBuilder().header("Cache-Control", "no-store").build();
         }
-        return sent == null
-                ? response
-                : response.newBuilder()
-                        .request(request.newBuilder().tag(Sent.class, sent).build())
-                        .build();
+        return sent == null ? response : withoutToken(response, request, sent);
     }
 
     /** What is to be put into the request. */
@@ -144,12 +183,64 @@ final class OkHttpFace {
         return true;
     }
 
+    /** Plain http is for this machine unless it is allowed, and what a proxy elsewhere is asked for leaves this machine. */
+    private void requireNobodyBetween(Binding binding, HttpUrl url, @Nullable Connection connection)
+            throws TokenDeniedException {
+        if (url.isHttps() || connection == null || !Endpoint.isLoopback(url)) {
+            return;
+        }
+        Proxy proxy = connection.route().proxy();
+        if (proxy.type() != Proxy.Type.DIRECT && !isHere(proxy, connection.route())) {
+            throw bindings.denied(
+                    binding.name(),
+                    url,
+                    EndpointBindings.place(url) + " is plain http, and a proxy that is not on this machine would read"
+                            + " the token");
+        }
+    }
+
+    private static boolean isHere(Proxy proxy, Route route) {
+        // A SOCKS proxy's own address is not the route's.
+        SocketAddress address = proxy.type() == Proxy.Type.HTTP ? route.socketAddress() : proxy.address();
+        InetAddress resolved = address instanceof InetSocketAddress socket ? socket.getAddress() : null;
+        return resolved != null && resolved.isLoopbackAddress();
+    }
+
+    /** Of a query nothing is remembered: OkHttp keeps the path out of the table. */
+    private void rememberIn(Interceptor.Chain chain, Sent sent, @Nullable TokenUse use) {
+        Connection connection = chain.connection();
+        if (connection == null || !HeaderTables.isKeptBy(connection)) {
+            return;
+        }
+        ConnectionPool pool = inHeader(sent) ? seam.pool(chain) : null;
+        if (pool != null) {
+            tables.carry(connection, pool, sent.snapshot(), TokenUse.keyOf(use));
+        }
+    }
+
+    /** OkHttp heeds this header where it may try again, and fails in the caller's thread if it cannot count so far. */
+    private static Response withCountableDelay(Response response) {
+        String delay = response.code() == 503 || response.code() == 408 ? response.header("Retry-After") : null;
+        if (delay == null || !DIGITS.matcher(delay).matches()) {
+            return response;
+        }
+        try {
+            Integer.parseInt(delay);
+            return response;
+        } catch (NumberFormatException e) {
+            return response.newBuilder()
+                    .header("Retry-After", String.valueOf(Integer.MAX_VALUE))
+                    .build();
+        }
+    }
+
     static @Nullable InetAddress address(Interceptor.Chain chain) {
         Connection connection = chain.connection();
         if (connection == null || connection.route().proxy().type() != Proxy.Type.DIRECT) {
             return null;
         }
-        return connection.route().socketAddress().getAddress();
+        // Not the route's address: a socket factory of the program's may have connected to another.
+        return connection.socket().getInetAddress();
     }
 
     // --- in the call's own request ---

@@ -64,6 +64,9 @@ public abstract sealed class Placement permits HeaderPlacement, QueryPlacement {
 
     abstract Secret form(String value);
 
+    /** What is shown to people in its place. */
+    abstract String shown(String instead);
+
     /** The header or parameter that it takes, for people. */
     abstract String field();
 

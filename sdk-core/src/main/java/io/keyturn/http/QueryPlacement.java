@@ -3,6 +3,7 @@ package io.keyturn.http;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.keyturn.config.ConfigException;
+import io.keyturn.policy.Endpoint;
 import io.keyturn.token.Secret;
 import java.net.URLEncoder;
 import java.util.Set;
@@ -26,6 +27,11 @@ final class QueryPlacement extends Placement {
     @Override
     Secret form(String value) {
         return Secret.of(value);
+    }
+
+    @Override
+    String shown(String instead) {
+        return instead;
     }
 
     @Override
@@ -67,7 +73,8 @@ final class QueryPlacement extends Placement {
     @Override
     Response withoutEcho(Response response, Secret form) {
         String location = response.header("Location");
-        HttpUrl target = location == null ? null : response.request().url().resolve(location);
+        HttpUrl target =
+                location == null ? null : Endpoint.httpUrl(response.request().url(), location);
         if (target == null) {
             return response;
         }

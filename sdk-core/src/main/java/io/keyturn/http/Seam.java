@@ -1,11 +1,16 @@
 package io.keyturn.http;
 
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import okhttp3.Authenticator;
 import okhttp3.Call;
+import okhttp3.ConnectionPool;
+import okhttp3.Dns;
 import okhttp3.EventListener;
 import okhttp3.Interceptor;
 import okhttp3.Request;
@@ -35,6 +40,28 @@ interface Seam {
         }
     }
 
+    /**
+     * A chain that does not connect to the other addresses of this name. Where OkHttp cannot do that it is the same chain:
+     * what it has connected to is asked on the wire in any case.
+     */
+    Interceptor.Chain connectingOnly(Interceptor.Chain chain, String host, Predicate<InetAddress> allowed);
+
+    /** A name has no address that is allowed. */
+    final class NoneAllowed extends UnknownHostException {
+        private static final long serialVersionUID = 1L;
+
+        private final transient List<InetAddress> found;
+
+        private NoneAllowed(String host, List<InetAddress> found) {
+            super(host);
+            this.found = found;
+        }
+
+        List<InetAddress> found() {
+            return found;
+        }
+    }
+
     /** Sends the chain's request, not through the cache where that is said, and once more after a 401 if that helps. */
     Response proceed(Interceptor.Chain chain, boolean bypassCache, Retry retry) throws IOException;
 
@@ -48,6 +75,10 @@ interface Seam {
     Response proceedGuarded(
             Interceptor.Chain chain, Request request, Retry retry, Function<Request, @Nullable IOException> refusal)
             throws IOException;
+
+    /** On the wire: the pool that the chain's connection belongs to; null if OkHttp does not tell. */
+    @Nullable
+    ConnectionPool pool(Interceptor.Chain chain);
 
     /** On the wire: the request without what {@link #proceed} added to it. */
     Request asSentByCaller(Request request);
@@ -64,6 +95,27 @@ interface Seam {
                 Request again = retry.after(response);
                 return again != null ? again : callers.authenticate(route, response);
             }
+        }
+
+        /** Equal to another that does the same, or no call could use the connection of the one before it. */
+        private record AllowedOnly(Dns callers, String host, Predicate<InetAddress> allowed) implements Dns {
+            @Override
+            public List<InetAddress> lookup(String name) throws UnknownHostException {
+                List<InetAddress> found = callers.lookup(name);
+                if (!name.equals(host)) {
+                    return found;
+                }
+                List<InetAddress> good = found.stream().filter(allowed).toList();
+                if (good.isEmpty() && !found.isEmpty()) {
+                    throw new NoneAllowed(name, found);
+                }
+                return good;
+            }
+        }
+
+        @Override
+        public Interceptor.Chain connectingOnly(Interceptor.Chain chain, String host, Predicate<InetAddress> allowed) {
+            return chain.withDns(new AllowedOnly(chain.getDns(), host, allowed));
         }
 
         /** The last one that was made. A client has the same authenticator in each call, so it fits nearly always. */
@@ -117,6 +169,11 @@ interface Seam {
         }
 
         @Override
+        public ConnectionPool pool(Interceptor.Chain chain) {
+            return chain.getConnectionPool();
+        }
+
+        @Override
         public Request asSentByCaller(Request request) {
             return request;
         }
@@ -129,6 +186,11 @@ interface Seam {
 
     /** OkHttp from 4.12 to 5.3. */
     final class Since412 implements Seam {
+        @Override
+        public Interceptor.Chain connectingOnly(Interceptor.Chain chain, String host, Predicate<InetAddress> allowed) {
+            return chain;
+        }
+
         /** A tag: the call's request forbids caching because of us, and this is what the caller had said. */
         private record CallersCacheControl(List<String> values) {}
 
@@ -166,6 +228,12 @@ interface Seam {
                 Retry retry,
                 Function<Request, @Nullable IOException> refusal) {
             throw new UnsupportedOperationException("OkHttp before 5.4 cannot refuse a redirect");
+        }
+
+        @Override
+        @Nullable
+        public ConnectionPool pool(Interceptor.Chain chain) {
+            return null;
         }
 
         @Override

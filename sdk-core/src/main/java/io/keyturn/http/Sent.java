@@ -1,6 +1,7 @@
 package io.keyturn.http;
 
 import io.keyturn.provider.Snapshot;
+import io.keyturn.token.Secret;
 import io.keyturn.token.Token;
 import okhttp3.Request;
 import org.jspecify.annotations.Nullable;
@@ -93,6 +94,23 @@ class Sent {
         Request.Builder without = request.newBuilder();
         binding.placement().remove(without, request.url());
         return without.tag(Sent.class, other()).build();
+    }
+
+    /** The request as it may be shown: name and fingerprint stand in the place of each token that agents have put there. */
+    static Request redacted(Request request) {
+        Request shown = request;
+        for (Sent sent = request.tag(Sent.class); sent != null; sent = sent.other()) {
+            if (sent.isIn(request)) {
+                Request.Builder without = shown.newBuilder();
+                sent.binding.placement().place(without, shown.url(), sent.mark());
+                shown = without.build();
+            }
+        }
+        return shown;
+    }
+
+    private Secret mark() {
+        return Secret.of(binding.placement().shown(token().name() + "#" + token().fingerprint()));
     }
 
     /** Whether the token is in the request still: what OkHttp makes of a redirect keeps the tag, not every header. */

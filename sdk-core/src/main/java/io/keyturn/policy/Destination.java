@@ -29,6 +29,16 @@ public final class Destination {
         return url.uri();
     }
 
+    /** The URL as OkHttp sends it; as a {@link URI} some characters of its path are escaped further. */
+    HttpUrl url() {
+        return url;
+    }
+
+    @Nullable
+    InetAddress addressOrNull() {
+        return address;
+    }
+
     /** The address of the open connection, where the client tells it; empty behind a proxy. */
     public Optional<InetAddress> address() {
         return Optional.ofNullable(address);

@@ -4,6 +4,7 @@ import io.keyturn.config.ConfigException;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 import okhttp3.HttpUrl;
 import org.jspecify.annotations.Nullable;
@@ -12,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * Where a token may go: a scheme, a host, a port and a path, below which it may go too. Paths are compared by whole
  * segments after OkHttp has resolved {@code ..} and its escapes, so that {@code /v1} covers {@code /v1/me} and neither
  * {@code /v10} nor {@code /v1/../admin}; nor does it cover what only some servers read as {@code ..}, such as
- * {@code /v1/..%2fadmin} and {@code /v1/..;/admin}. Immutable.
+ * {@code /v1/..%2fadmin}, {@code /v1/..;/admin} and {@code /v1/%252e%252e/admin}. Immutable.
  */
 public final class Endpoint {
     private static final Set<String> LOOPBACK = Set.of("localhost", "127.0.0.1", "::1");
@@ -20,6 +21,9 @@ public final class Endpoint {
     /** A scheme, a host without escapes or an address, and a port; OkHttp is more lenient than a reader would think. */
     private static final Pattern BEGINNING =
             Pattern.compile("(?i)https?://([a-z0-9._-]+|\\[[0-9a-f:.]+])(:[0-9]+)?(/.*)?");
+
+    /** A dot, a slash, a backslash or a semicolon that is escaped any number of times. */
+    private static final Pattern ESCAPED = Pattern.compile("(?i)%(?:25)*(?:(2e)|(2f|5c)|3b)");
 
     private final HttpUrl url;
     private final List<String> path;
@@ -53,7 +57,7 @@ public final class Endpoint {
         if (text.indexOf('\\') >= 0 || text.indexOf('@') >= 0 || text.indexOf('#') >= 0 || text.indexOf('?') >= 0) {
             throw new ConfigException("must have no user, query, fragment or backslash");
         }
-        HttpUrl url = BEGINNING.matcher(text).matches() ? HttpUrl.parse(text) : null;
+        HttpUrl url = BEGINNING.matcher(text).matches() ? httpUrl(text) : null;
         if (url == null) {
             throw new ConfigException("is not a valid URL: scheme, host, perhaps a port from 1 to 65535, and a path");
         }
@@ -69,7 +73,27 @@ public final class Endpoint {
         return new Endpoint(url, List.copyOf(open ? segments.subList(0, segments.size() - 1) : segments));
     }
 
-    private static boolean isLoopback(HttpUrl url) {
+    /** A URL of any text; null if it is none. */
+    public static @Nullable HttpUrl httpUrl(String text) {
+        return orNull(HttpUrl::parse, text);
+    }
+
+    /** Where a reference leads, such as a redirect's; null if that is no URL. */
+    public static @Nullable HttpUrl httpUrl(HttpUrl from, String reference) {
+        return orNull(from::resolve, reference);
+    }
+
+    /** OkHttp fails at an IPv6 address with more parts than there are, instead of saying that it is none (seen: 5.5.1). */
+    private static @Nullable HttpUrl orNull(Function<String, @Nullable HttpUrl> reading, String text) {
+        try {
+            return reading.apply(text);
+        } catch (IndexOutOfBoundsException e) {
+            return null;
+        }
+    }
+
+    /** Whether a URL's host is this machine, by its name: plain http to it is read by nobody on the way. */
+    public static boolean isLoopback(HttpUrl url) {
         return LOOPBACK.contains(url.host());
     }
 
@@ -100,12 +124,21 @@ public final class Endpoint {
     }
 
     /**
-     * Whether a path has a part that is {@code .} or {@code ..}, also where a server would first have to take a backslash
-     * for a slash, or cut off a {@code ;} and what follows.
+     * Whether a path has a part that is {@code .} or {@code ..}, also where a server would first have to decode it once
+     * more, to take a backslash for a slash, or to cut off a {@code ;} and what follows.
      *
      * @param decoded the path, or a segment of it, without escapes
      */
     public static boolean hasDotSegment(String decoded) {
+        if (decoded.indexOf('%') >= 0) {
+            String further = ESCAPED.matcher(decoded)
+                    .replaceAll(found -> found.group(1) != null ? "." : found.group(2) != null ? "/" : ";");
+            return hasDots(further);
+        }
+        return hasDots(decoded);
+    }
+
+    private static boolean hasDots(String decoded) {
         if (decoded.indexOf('.') < 0) {
             return false;
         }

@@ -1,69 +1,55 @@
 package io.keyturn.policy;
 
+import io.keyturn.config.ConfigException;
 import io.keyturn.token.Reason;
 import io.keyturn.token.Token;
+import java.net.InetAddress;
+import java.time.Clock;
 import java.time.Duration;
-import java.time.Instant;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import okhttp3.HttpUrl;
+import org.jspecify.annotations.Nullable;
 
-/** The rules that come with the SDK. All are immutable. */
+/**
+ * The rules that come with the SDK. All are immutable, for any number of threads, and none blocks. A rule on the token
+ * itself is asked when a token is resolved, any other before each request; what a rule needs to know and is not told, it
+ * does not allow.
+ */
 public final class TokenPolicies {
     private TokenPolicies() {}
 
-    /** What a rule says of a token that is resolved. */
-    @FunctionalInterface
-    private interface Admission {
-        void admit(Token token) throws TokenDeniedException;
-    }
+    // --- several rules ---
 
-    /** A rule that is asked only when a token is resolved. */
-    private record WhenResolved(Admission admission) implements TokenPolicy {
-        @Override
-        public void admit(Token token) throws TokenDeniedException {
-            admission.admit(token);
-        }
-
-        @Override
-        public void check(Token token, Destination destination) {}
-    }
-
-    private static final TokenPolicy NO_RULE = new WhenResolved(token -> {});
-
-    /** Every rule must agree; they are asked in order. */
+    /** Every rule must agree; they are asked in order. No rule at all allows everything. */
     public static TokenPolicy allOf(List<TokenPolicy> rules) {
-        if (rules.isEmpty()) {
-            return NO_RULE;
-        }
-        AllOf all = new AllOf(List.copyOf(rules));
-        return all.rules.stream().anyMatch(TokenPolicies::isAskedOfRequests) ? all : new WhenResolved(all::admit);
+        return AllOf.of(rules);
+    }
+
+    /** Every rule must agree; they are asked in order. No rule at all allows everything. */
+    public static TokenPolicy allOf(TokenPolicy... rules) {
+        return allOf(List.of(rules));
     }
 
     /**
-     * Whether a policy may have something to say of a request. One that is made of this class's rules on the token itself
-     * has said it all when the token was resolved, and nobody needs to describe the request to it.
+     * One rule must agree; no rule at all allows nothing. A token is admitted if one of them admits it. A request passes if
+     * one of them both admits the token and allows the request: with {@code anyOf(scopes(…), hours(…))} a token that lacks
+     * the scopes is admitted, since there are hours for it, and is sent at these hours only. So before each request the
+     * program's own rules in it are asked to {@link TokenPolicy#admit admit}, too. The SDK's are asked before the program's.
      */
-    public static boolean isAskedOfRequests(TokenPolicy policy) {
-        return !(policy instanceof WhenResolved);
+    public static TokenPolicy anyOf(List<TokenPolicy> rules) {
+        return new AnyOf(rules);
     }
 
-    private record AllOf(List<TokenPolicy> rules) implements TokenPolicy {
-        @Override
-        public void check(Token token, Destination destination) throws TokenDeniedException {
-            for (TokenPolicy rule : rules) {
-                rule.check(token, destination);
-            }
-        }
-
-        @Override
-        public void admit(Token token) throws TokenDeniedException {
-            for (TokenPolicy rule : rules) {
-                rule.admit(token);
-            }
-        }
+    /** One rule must agree, as in {@link #anyOf(List)}. */
+    public static TokenPolicy anyOf(TokenPolicy... rules) {
+        return anyOf(List.of(rules));
     }
+
+    // --- on the token ---
 
     /**
      * The scopes that a token must and must not have.
@@ -71,21 +57,7 @@ public final class TokenPolicies {
      * @param allowUnknown whether a token whose scopes are not known passes
      */
     public static TokenPolicy scopes(Set<String> required, Set<String> forbidden, boolean allowUnknown) {
-        return new WhenResolved(token -> {
-            Optional<Set<String>> scopes = token.scopes();
-            if (scopes.isEmpty()) {
-                requireKnown(allowUnknown, token, Reason.SCOPE, "scopes are not known", "name them in scopes.granted");
-                return;
-            }
-            Optional<String> missing = first(required, scope -> !scopes.get().contains(scope));
-            if (missing.isPresent()) {
-                throw denied(Reason.SCOPE, token, "lacks the scope '" + missing.get() + "'");
-            }
-            Optional<String> excess = first(forbidden, scopes.get()::contains);
-            if (excess.isPresent()) {
-                throw denied(Reason.SCOPE, token, "has the forbidden scope '" + excess.get() + "'");
-            }
-        });
+        return new OfTokens.Scopes(required, forbidden, allowUnknown);
     }
 
     /**
@@ -94,52 +66,120 @@ public final class TokenPolicies {
      * @param allowUnknown whether a token passes of which one of the two is not known
      */
     public static TokenPolicy maxLifetime(Duration most, boolean allowUnknown) {
-        return new WhenResolved(token -> {
-            Optional<Instant> issued = token.issuedAt();
-            Optional<Instant> end = token.expiresAt();
-            if (issued.isEmpty() || end.isEmpty()) {
-                requireKnown(
-                        allowUnknown,
-                        token,
-                        Reason.UNKNOWN_EXPIRY,
-                        "lifetime is not known",
-                        "set issued_at and expires_at");
-            } else if (Duration.between(issued.get(), end.get()).compareTo(most) > 0) {
-                throw denied(Reason.LIFETIME, token, "lives longer than " + written(most));
-            }
-        });
+        return new OfTokens.MaxLifetime(most, allowUnknown);
+    }
+
+    /** It must be known when a token ends. */
+    public static TokenPolicy expires() {
+        return new OfTokens.Expires();
     }
 
     /** Tokens that are known to have leaked, by their fingerprints. */
     public static TokenPolicy denyFingerprints(Set<String> leaked) {
-        return new WhenResolved(token -> {
-            if (leaked.contains(token.fingerprint())) {
-                throw denied(Reason.LEAKED, token, "is on the list of leaked tokens");
+        return new OfTokens.Leaked(Set.copyOf(leaked));
+    }
+
+    // --- on the request ---
+
+    /**
+     * Where a token may go, as in {@code endpoint}: what these URLs do not cover is refused. It narrows what the token's
+     * own endpoints say, for a branch of {@link #anyOf}; it attaches a token nowhere.
+     *
+     * @throws ConfigException if there is none, or one is none
+     */
+    public static TokenPolicy endpoints(String... urls) {
+        List<Endpoint> endpoints =
+                Arrays.stream(urls).map(url -> Endpoint.parse(url, true)).toList();
+        if (endpoints.isEmpty()) {
+            throw new ConfigException("must name an endpoint: without one nothing would be allowed");
+        }
+        return new Endpoints(endpoints);
+    }
+
+    /** Only requests that nobody reads on their way: https, or plain http that does not leave this machine. */
+    public static TokenPolicy https() {
+        return new Https();
+    }
+
+    /**
+     * When a token may be used, such as {@code mon-fri 08:00-18:00 Europe/Berlin} or {@code sat,sun 22:00-06:00 UTC}: days,
+     * hours of a 24 hour clock and a time zone. It is used while a clock on the wall there shows a time within one of the
+     * spans, the end not included. Where the end comes before the start, it is the next day's. {@code 00:00-24:00} is the
+     * whole day.
+     *
+     * @throws ConfigException if there is none, or one is wrong
+     */
+    public static TokenPolicy hours(Clock clock, String... spans) {
+        return new Hours(Arrays.stream(spans).map(WeeklySpan::parse).toList(), clock);
+    }
+
+    /**
+     * Whom a token may be sent to: networks such as {@code 203.0.113.0/24} and {@code 2001:db8::/32}, and addresses. What is
+     * asked for is the address that the client is connected to. Where it is not known, the request is refused: behind a
+     * proxy, for a WebSocket, and of a client other than OkHttp. An IPv6 address that stands for an IPv4 one is that one.
+     *
+     * @throws ConfigException if there is none, or one is wrong: numbers with leading zeros, a zone, or an address where a
+     *     network is meant
+     */
+    public static TokenPolicy allowIps(String... networks) {
+        return new AllowedAddresses(Arrays.stream(networks).map(Network::parse).toList());
+    }
+
+    private record Endpoints(List<Endpoint> endpoints) implements Rule, Rule.Refusal {
+        @Override
+        public @Nullable Refusal refusal(Token token, String method, HttpUrl url, @Nullable InetAddress address) {
+            for (int i = 0; i < endpoints.size(); i++) {
+                if (endpoints.get(i).covers(url)) {
+                    return null;
+                }
             }
-        });
-    }
-
-    /** As the configuration writes it: {@code 90d}, not {@code PT2160H}. */
-    private static String written(Duration time) {
-        long seconds = time.toSeconds();
-        if (seconds % 3600 != 0) {
-            return seconds % 60 == 0 ? seconds / 60 + "m" : seconds + "s";
+            return this;
         }
-        return seconds % 86_400 == 0 ? seconds / 86_400 + "d" : seconds / 3600 + "h";
+
+        @Override
+        public TokenDeniedException denial(Token token, @Nullable HttpUrl url, @Nullable InetAddress address) {
+            String allowed = endpoints.stream().map(Endpoint::toString).collect(Collectors.joining(", "));
+            return new TokenDeniedException(
+                    Reason.DESTINATION, "token " + token + " may go to " + allowed + " only", null);
+        }
     }
 
-    private static Optional<String> first(Set<String> scopes, Predicate<String> test) {
-        return scopes.stream().filter(test).findFirst();
+    private record Https() implements Rule, Rule.Refusal {
+        @Override
+        public @Nullable Refusal refusal(Token token, String method, HttpUrl url, @Nullable InetAddress address) {
+            return url.isHttps() || Endpoint.isLoopback(url) ? null : this;
+        }
+
+        @Override
+        public TokenDeniedException denial(Token token, @Nullable HttpUrl url, @Nullable InetAddress address) {
+            return new TokenDeniedException(
+                    Reason.DESTINATION, "token " + token + " may not go where others can read it: plain http", null);
+        }
     }
 
-    private static void requireKnown(boolean allowUnknown, Token token, Reason reason, String what, String fix)
+    // --- for the clients' faces ---
+
+    /**
+     * Asks a policy about a request, as {@link TokenPolicy#check} does. Nothing is made for it unless the program has rules
+     * of its own.
+     *
+     * @param address whom the client is connected to; null where that is not known
+     * @throws TokenDeniedException if the token may not go there
+     */
+    public static void check(TokenPolicy policy, Token token, String method, HttpUrl url, @Nullable InetAddress address)
             throws TokenDeniedException {
-        if (!allowUnknown) {
-            throw new TokenDeniedException(reason, "token " + token + ": its " + what, fix + ", or allow: [unknown]");
+        if (policy instanceof Rule rule) {
+            rule.check(token, method, url, address);
+        } else {
+            policy.check(token, new Destination(method, url, address));
         }
     }
 
-    private static TokenDeniedException denied(Reason reason, Token token, String why) {
-        return new TokenDeniedException(reason, "token " + token + " " + why, null);
+    /**
+     * Whom a client may connect to at all for a request that is to carry the token, so that it need not try the others;
+     * null if that is not restricted. The policy is asked all the same. The same object at each call.
+     */
+    public static @Nullable Predicate<InetAddress> addresses(TokenPolicy policy) {
+        return policy instanceof Rule rule ? rule.addresses() : null;
     }
 }

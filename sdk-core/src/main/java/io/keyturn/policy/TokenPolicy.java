@@ -4,7 +4,8 @@ import io.keyturn.token.Token;
 
 /**
  * A rule on the use of a token. It decides by returning or throwing, and whatever it throws denies. Called on the threads
- * of callers and of fetches, at the same time by many; it must not block.
+ * of callers and of fetches, at the same time by many; it must not block, or only for a short time of its own choosing, as one
+ * does that asks somebody else: a request waits for it.
  */
 @FunctionalInterface
 public interface TokenPolicy {
@@ -16,7 +17,8 @@ public interface TokenPolicy {
     void check(Token token, Destination destination) throws TokenDeniedException;
 
     /**
-     * Asked once, when a token is resolved: a token that may not be used at all never becomes the current one.
+     * Asked when a token is resolved: a token that may not be used at all never becomes the current one. Asked again before
+     * each request where the rule is one of several of which one must agree ({@link TokenPolicies#anyOf(java.util.List)}).
      *
      * @throws TokenDeniedException if this token may not be used
      */

@@ -83,6 +83,13 @@ public final class KeyedProviders implements Providers {
     }
 
     @Override
+    @Nullable
+    public LiveProvider ifOpen(@Nullable String key) {
+        Keyed keyed = cache.getIfPresent(Objects.requireNonNull(key));
+        return keyed == null ? null : keyed.provider;
+    }
+
+    @Override
     public void open() {
         // Each is opened when it is asked for.
     }

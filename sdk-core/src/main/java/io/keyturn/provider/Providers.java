@@ -19,6 +19,14 @@ public sealed interface Providers permits Providers.One, KeyedProviders {
      */
     LiveProvider of(@Nullable String key);
 
+    /**
+     * The provider for a key, if there is one already.
+     *
+     * @param key null where there is one provider for all
+     */
+    @Nullable
+    LiveProvider ifOpen(@Nullable String key);
+
     /** Begins to hear of changes. */
     void open();
 
@@ -40,6 +48,11 @@ public sealed interface Providers permits Providers.One, KeyedProviders {
 
         @Override
         public LiveProvider of(@Nullable String key) {
+            return provider;
+        }
+
+        @Override
+        public LiveProvider ifOpen(@Nullable String key) {
             return provider;
         }
 

@@ -37,6 +37,14 @@ public enum Reason {
     KEY,
     /** The token may not go where it was to be sent. */
     DESTINATION,
+    /** The token may not go to the address that the name has, or nobody tells which that is. */
+    ADDRESS,
+    /** The token may not be used at this hour. */
+    HOURS,
+    /** A policy says no: the one that is asked about each request, or a rule of the program's own. */
+    POLICY,
+    /** The policy that is asked about each request gave no decision, or not in time. */
+    POLICY_UNREACHABLE,
     /** The token is no longer configured. */
     REMOVED,
     /** The agent was closed. */

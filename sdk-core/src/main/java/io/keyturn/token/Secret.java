@@ -29,6 +29,20 @@ public final class Secret {
         return text;
     }
 
+    /**
+     * Whether a text repeats it, as an answer may repeat what it was asked: eight characters of it in a row are no
+     * accident, and of a shorter one all.
+     */
+    public boolean isRepeatedIn(String other) {
+        int run = Math.min(text.length(), 8);
+        for (int i = 0; i + run <= text.length(); i++) {
+            if (other.contains(text.substring(i, i + run))) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** Compares in a time that does not depend on where the texts differ. */
     @Override
     public boolean equals(@Nullable Object other) {

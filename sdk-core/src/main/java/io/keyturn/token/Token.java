@@ -17,11 +17,19 @@ public final class Token {
     private final long generation;
     private final String fingerprint;
 
+    // Rules ask for them before each request.
+    private final Optional<Instant> expiresAt;
+    private final Optional<Instant> issuedAt;
+    private final Optional<Set<String>> scopes;
+
     private Token(String name, TokenDocument document, long generation, String fingerprint) {
         this.name = name;
         this.document = document;
         this.generation = generation;
         this.fingerprint = fingerprint;
+        this.expiresAt = document.expiresAt();
+        this.issuedAt = document.issuedAt();
+        this.scopes = document.scopes();
     }
 
     /** A token for a test: generation 1, fingerprint without a key. */
@@ -51,17 +59,17 @@ public final class Token {
 
     /** When it ends, if that is known. */
     public Optional<Instant> expiresAt() {
-        return document.expiresAt();
+        return expiresAt;
     }
 
     /** When it was issued, if that is known. */
     public Optional<Instant> issuedAt() {
-        return document.issuedAt();
+        return issuedAt;
     }
 
     /** What it may be used for; empty if that is not known. */
     public Optional<Set<String>> scopes() {
-        return document.scopes();
+        return scopes;
     }
 
     /** The source's own name for this version, if it has one. */
@@ -90,10 +98,19 @@ public final class Token {
         return document.value().equals(other.value());
     }
 
+    /** Whether a text repeats the value, or eight characters of it in a row. */
+    public boolean isRepeatedIn(String text) {
+        return document.value().isRepeatedIn(text);
+    }
+
+    /** Whether it was stored together with the word {@code Bearer}, which belongs to what is sent of it. */
+    public boolean beginsWithBearer() {
+        return reveal().regionMatches(true, 0, "Bearer ", 0, 7);
+    }
+
     /** Whether it has ended by then. A token whose end is not known never has. */
     public boolean isExpired(Instant now) {
-        Optional<Instant> end = document.expiresAt();
-        return end.isPresent() && !now.isBefore(end.get());
+        return expiresAt.isPresent() && !now.isBefore(expiresAt.get());
     }
 
     @Override

@@ -240,7 +240,8 @@ class ApiCheckTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "::::", "http://[", "/login/%s", "https://%s.example.com/"})
+    @ValueSource(
+            strings = {"", "::::", "http://[", "https://[1:2:3:4:5:6:7:8:9]/", "/login/%s", "https://%s.example.com/"})
     void check_redirectThatIsOddOrEchoes_tellsNoMoreThanItMay(String location) {
         server.on("/me", Answer.redirect(302, String.format(location, canary.token())));
         assertStep(check("GET /me"), "authenticate", Status.FAIL, "redirected");

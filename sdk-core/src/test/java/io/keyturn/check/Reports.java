@@ -10,7 +10,7 @@ import java.util.List;
 /** What must be true of every report, and ways to look into one. */
 final class Reports {
     private static final List<String> WAY =
-            List.of("config", "resolve", "expiry", "scopes", "reach", "authenticate", "anonymous");
+            List.of("config", "resolve", "expiry", "scopes", "policy", "reach", "authenticate", "anonymous");
 
     private Reports() {}
 

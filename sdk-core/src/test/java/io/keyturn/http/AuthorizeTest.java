@@ -76,6 +76,36 @@ class AuthorizeTest {
         assertThat(SentAs.forms(A)).noneMatch(attachment.toString()::contains);
     }
 
+    /** Found by fuzzing: Java finds no host in them, OkHttp finds ours, and another client may find another. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "https://a@evil.com@api.example.com/v1",
+                "https://evil.com:443@x@api.example.com/v1",
+                "https://api.example.com:+443/v1",
+                "https://%61pi.example.com/v1",
+                "https:api.example.com/v1",
+                "https:/api.example.com/v1",
+            })
+    void authorize_authorityThatClientsReadInTwoWays_isEmpty(String uri) throws IOException {
+        agent(t -> {});
+
+        Attachment attachment = agent.authorize("GET", URI.create(uri));
+
+        assertThat(attachment.token()).isEmpty();
+        assertThat(attachment.headers()).isEmpty();
+        assertThat(attachment.uri()).hasToString(uri);
+    }
+
+    @Test
+    void authorize_hostWithAnUnderscore_carriesItsToken() throws IOException {
+        agent(t -> t.endpoint("https://build_box.example.com:8443"));
+
+        assertThat(agent.authorize("GET", URI.create("https://build_box.example.com:8443/x"))
+                        .token())
+                .isPresent();
+    }
+
     @Test
     void authorize_query_isInTheUrl() throws Exception {
         Attachment attachment = agent(SentAs.QUERY).authorize("GET", ME);

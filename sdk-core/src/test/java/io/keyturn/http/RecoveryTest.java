@@ -359,7 +359,7 @@ class RecoveryTest {
 
         @Test
         void unauthorized_fromManyThreads_sourceIsAskedOnceAGeneration() throws Exception {
-            int threads = 120;
+            int threads = 500;
             Store store = new Store();
             TokenAgent agent = agent(store.source(), SentAs.BEARER);
             OkHttpClient client = agent.install(new OkHttpClient.Builder())

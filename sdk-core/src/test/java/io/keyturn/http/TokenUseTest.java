@@ -39,4 +39,49 @@ class TokenUseTest {
     void named_null_isRefused() {
         assertThatNullPointerException().isThrownBy(() -> TokenUse.named(null));
     }
+
+    @Test
+    void requiring_joined_unites() {
+        TokenUse both = TokenUse.requiring("read").and(TokenUse.requiring("write"));
+        assertThat(both)
+                .isEqualTo(TokenUse.requiring("write", "read"))
+                .hasSameHashCodeAs(TokenUse.requiring("write", "read"))
+                .isNotEqualTo(TokenUse.requiring("read"))
+                .hasToString("requiring(read, write)");
+        assertThat(TokenUse.named("a").and(both).and(TokenUse.key("k")))
+                .isEqualTo(TokenUse.key("k").and(both).and(TokenUse.named("a")))
+                .hasToString("named(a) and key(k) and requiring(read, write)");
+        assertThat(TokenUse.scopesOf(TokenUse.named("a").and(both))).containsExactlyInAnyOrder("read", "write");
+    }
+
+    @Test
+    void requiring_ofNoToken_contradicts() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> TokenUse.none().and(TokenUse.requiring("read")))
+                .withMessage("none() contradicts requiring(read)");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> TokenUse.requiring("read").and(TokenUse.none()));
+    }
+
+    @Test
+    void requiring_whatIsNoScope_isIllegal() {
+        assertThatIllegalArgumentException().isThrownBy(TokenUse::requiring);
+        for (String wrong : new String[] {"", " ", "read write", "read,\twrite", "r\u00e9ad", "re\"ad", "re\\ad"}) {
+            assertThatIllegalArgumentException()
+                    .as(wrong)
+                    .isThrownBy(() -> TokenUse.requiring("fine", wrong))
+                    .withMessageContaining("one word");
+        }
+        assertThat(TokenUse.requiring("https://www.example.com/auth/drive.readonly", "repo:status"))
+                .isNotNull();
+    }
+
+    @Test
+    void isDemand_whoNamesKeysOrRequires() {
+        assertThat(TokenUse.isDemand(null)).isFalse();
+        assertThat(TokenUse.isDemand(TokenUse.none())).isFalse();
+        assertThat(TokenUse.isDemand(TokenUse.named("a"))).isTrue();
+        assertThat(TokenUse.isDemand(TokenUse.key("k"))).isTrue();
+        assertThat(TokenUse.isDemand(TokenUse.requiring("read"))).isTrue();
+    }
 }

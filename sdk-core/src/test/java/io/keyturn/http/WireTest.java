@@ -1,16 +1,26 @@
 package io.keyturn.http;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.keyturn.RecordingServer.Seen;
 import io.keyturn.TokenAgent;
 import io.keyturn.policy.Destination;
+import io.keyturn.policy.TokenDeniedException;
 import io.keyturn.source.TokenSources;
+import java.io.IOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Proxy;
+import java.net.URI;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Stream;
 import mockwebserver3.MockResponse;
 import mockwebserver3.MockWebServer;
 import mockwebserver3.RecordedRequest;
+import okhttp3.Call;
 import okhttp3.OkHttpClient;
 import okhttp3.Protocol;
 import okhttp3.Request;
@@ -20,6 +30,11 @@ import okhttp3.tls.HeldCertificate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What lies between a request and the connection that carries it: HTTP/2 and proxies. */
 class WireTest {
@@ -28,6 +43,7 @@ class WireTest {
 
     private final MockWebServer server = new MockWebServer();
     private final List<Destination> asked = new CopyOnWriteArrayList<>();
+    private final List<AutoCloseable> open = new ArrayList<>();
     private HandshakeCertificates certificates;
     private TokenAgent agent;
 
@@ -54,7 +70,10 @@ class WireTest {
     }
 
     @AfterEach
-    void close() {
+    void close() throws Exception {
+        for (AutoCloseable each : open) {
+            each.close();
+        }
         agent.close();
         server.close();
     }
@@ -64,7 +83,11 @@ class WireTest {
     }
 
     private OkHttpClient.Builder client() {
-        return agent.install(new OkHttpClient.Builder())
+        return client(agent);
+    }
+
+    private OkHttpClient.Builder client(TokenAgent ofAgent) {
+        return ofAgent.install(new OkHttpClient.Builder())
                 .sslSocketFactory(certificates.sslSocketFactory(), certificates.trustManager())
                 .dns(host -> List.of(InetAddress.getLoopbackAddress()));
     }
@@ -100,23 +123,131 @@ class WireTest {
                 .satisfies(destination -> assertThat(destination.address()).isPresent());
     }
 
-    @Test
-    void proxy_connect_holdsNothingOfOurs() throws Exception {
-        OkHttpClient client = client().proxy(server.getProxyAddress())
-                .protocols(List.of(Protocol.HTTP_1_1))
+    private TokenAgent agentOf(SentAs sentAs, String endpoint) throws IOException {
+        TokenAgent another = TokenAgent.builder()
+                .token(
+                        "api",
+                        TokenSources.value(A),
+                        t -> t.endpoint(endpoint).allow("insecure_http").sendAs(sentAs.placement))
+                .start();
+        open.add(another);
+        return another;
+    }
+
+    private static Seen seen(RecordedRequest request) {
+        // What a proxy is asked for is no URI where it is told to connect.
+        String target = request.getMethod().equals("CONNECT") ? "/" + request.getTarget() : request.getTarget();
+        return new Seen(
+                request.getMethod(),
+                URI.create(target),
+                request.getHeaders().toMultimap(),
+                request.getRequestLine() + request.getHeaders());
+    }
+
+    static Stream<Arguments> throughATunnel() {
+        return Stream.of(Protocol.HTTP_1_1, Protocol.HTTP_2)
+                .flatMap(protocol -> Stream.of(SentAs.values()).map(sentAs -> Arguments.of(sentAs, protocol)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("throughATunnel")
+    void proxy_connect_holdsNothingOfOurs(SentAs sentAs, Protocol protocol) throws Exception {
+        OkHttpClient client = client(agentOf(sentAs, url("a.test")))
+                .proxy(server.getProxyAddress())
+                .protocols(protocol == Protocol.HTTP_2 ? List.of(protocol, Protocol.HTTP_1_1) : List.of(protocol))
+                .proxyAuthenticator((route, response) -> response.request()
+                        .newBuilder()
+                        .header("Proxy-Authorization", "Basic callers")
+                        .build())
                 .build();
+        server.enqueue(new MockResponse.Builder()
+                .code(407)
+                .addHeader("Proxy-Authenticate", "Basic realm=\"proxy\"")
+                .inTunnel()
+                .build());
         server.enqueue(new MockResponse.Builder().inTunnel().build());
         server.enqueue(new MockResponse.Builder().build());
 
-        RecordedRequest connect = send(client, "a.test");
+        List<Seen> asked = List.of(seen(send(client, "a.test")), seen(server.takeRequest()));
         RecordedRequest request = server.takeRequest();
 
-        assertThat(connect.getMethod()).isEqualTo("CONNECT");
-        assertThat(connect.getHeaders().values("Authorization")).isEmpty();
-        assertThat(connect.toString() + connect.getHeaders()).doesNotContain(A);
-        assertThat(request.getHeaders().values("Authorization")).containsExactly("Bearer " + A);
+        assertThat(asked).allSatisfy(connect -> {
+            assertThat(connect.method()).isEqualTo("CONNECT");
+            assertThat(sentAs.leaks(connect, A)).as("%s", connect).isFalse();
+        });
+        assertThat(asked.get(1).header("Proxy-Authorization")).containsExactly("Basic callers");
+        assertThat(request.getVersion()).isEqualTo(protocol == Protocol.HTTP_2 ? "HTTP/2" : "HTTP/1.1");
+        assertThat(sentAs.carries(seen(request), A)).isTrue();
+        assertThat(request.getHeaders().values("Proxy-Authorization")).isEmpty();
+    }
+
+    @Test
+    void proxy_betweenUsAndTheServer_hidesTheAddressFromThePolicy() throws Exception {
+        OkHttpClient client = client().proxy(server.getProxyAddress()).build();
+        server.enqueue(new MockResponse.Builder().inTunnel().build());
+        server.enqueue(new MockResponse.Builder().build());
+
+        send(client, "a.test");
+
         assertThat(asked)
                 .singleElement()
                 .satisfies(destination -> assertThat(destination.address()).isEmpty());
+    }
+
+    /** A client whose requests all go to a server of plain http, as they would to a proxy at this address. */
+    private OkHttpClient proxied(TokenAgent agent, MockWebServer proxy, byte... address) throws IOException {
+        InetAddress elsewhere = InetAddress.getByAddress("proxy.test", address);
+        return client(agent)
+                .proxy(new Proxy(Proxy.Type.HTTP, new InetSocketAddress(elsewhere, 3128)))
+                .socketFactory(new Detour(any -> proxy.getPort()))
+                .build();
+    }
+
+    private MockWebServer plainServer() throws IOException {
+        MockWebServer plain = new MockWebServer();
+        open.add(plain);
+        plain.start();
+        return plain;
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        // endpoint, URL, whether the proxy is here, whether the token goes with it
+        "http://api.test, http://api.test/, false, true",
+        "http://api.test, http://api.test/, true, true",
+        "http://localhost, http://localhost/, true, true",
+        "http://127.0.0.1:8080, http://127.0.0.1:8080/, true, true",
+        "https://api.test, http://api.test/, false, false",
+        "https://api.test, http://api.test:443/, true, false",
+        "http://localhost, http://localhost.evil.test/, false, false"
+    })
+    void proxy_ofPlainHttp_seesTheTokenOnlyWhereItWasSaid(String endpoint, String url, boolean here, boolean goes)
+            throws Exception {
+        MockWebServer plain = plainServer();
+        plain.enqueue(new MockResponse.Builder().build());
+        byte[] address = here ? new byte[] {127, 0, 0, 1} : new byte[] {(byte) 203, 0, 113, 7};
+        OkHttpClient client = proxied(agentOf(SentAs.API_KEY, endpoint), plain, address);
+
+        client.newCall(new Request.Builder().url(url).build()).execute().close();
+
+        RecordedRequest request = plain.takeRequest();
+        assertThat(request.getTarget()).isEqualTo(url);
+        assertThat(SentAs.API_KEY.carries(seen(request), A)).isEqualTo(goes);
+        assertThat(SentAs.API_KEY.leaks(seen(request), A)).isEqualTo(goes);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"http://localhost:8080/", "http://127.0.0.1/", "http://[::1]/"})
+    void proxy_elsewhereAndPlainHttpToThisMachine_isDenied(String url) throws Exception {
+        MockWebServer plain = plainServer();
+        OkHttpClient client = proxied(agentOf(SentAs.BEARER, url), plain, (byte) 203, (byte) 0, (byte) 113, (byte) 7);
+
+        Call call = client.newCall(new Request.Builder().url(url).build());
+
+        assertThatThrownBy(call::execute)
+                .isInstanceOf(TokenDeniedException.class)
+                .hasMessageContaining("plain http")
+                .hasMessageContaining("proxy");
+        assertThat(plain.getRequestCount()).isZero();
     }
 }

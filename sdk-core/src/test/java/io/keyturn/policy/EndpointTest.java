@@ -19,6 +19,16 @@ class EndpointTest {
         return endpoint(endpoint).covers(HttpUrl.get(url));
     }
 
+    /** OkHttp throws at it; a server may send it as where to go next. */
+    @Test
+    void httpUrl_noAddress_isNull() {
+        assertThat(Endpoint.httpUrl("https://[1:2:3:4:5:6:7:8:9]/")).isNull();
+        assertThat(Endpoint.httpUrl(HttpUrl.get("https://api.example.com"), "//[1:2:3:4:5:6:7:8:9]/"))
+                .isNull();
+        assertThat(Endpoint.httpUrl(HttpUrl.get("https://api.example.com/a"), "b"))
+                .isEqualTo(HttpUrl.get("https://api.example.com/b"));
+    }
+
     // --- parse ---
 
     @ParameterizedTest
@@ -67,6 +77,7 @@ class EndpointTest {
                 "https://",
                 "https:///",
                 "https:///api.example.com",
+                "https://[1:2:3:4:5:6:7:8:9]/",
                 "https://api.example.com:65536",
                 "https://api.example.com:0",
                 "https://api.example.com:-1",

@@ -8,15 +8,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import io.keyturn.ManualClock;
+import io.keyturn.config.ConfigException;
 import io.keyturn.token.Reason;
 import io.keyturn.token.Token;
 import io.keyturn.token.TokenDocument;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 import okhttp3.HttpUrl;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
@@ -85,6 +90,27 @@ class TokenPoliciesTest {
     }
 
     @ParameterizedTest
+    @CsvSource({
+        "2026-01-01T00:00:00Z, 2026-01-01T00:00:01.5Z, true",
+        "2026-01-01T00:00:00Z, 2026-01-01T00:00:01.500000001Z, false",
+        "2026-01-01T00:00:00.9Z, 2026-01-01T00:00:02.4Z, true",
+        "2026-01-01T00:00:00.9Z, 2026-01-01T00:00:02.400000001Z, false",
+        "2026-01-01T00:00:00.999999999Z, 2026-01-01T00:00:02Z, true",
+        "2026-01-01T00:00:00.1Z, 2026-01-01T00:00:02Z, false",
+        "2026-01-01T00:00:02Z, 2026-01-01T00:00:00.9Z, true",
+        "-1000000000-01-01T00:00:00Z, +1000000000-12-31T23:59:59.999999999Z, false",
+    })
+    void maxLifetime_partsOfASecond_areCounted(Instant issued, Instant end, boolean admitted) throws Exception {
+        TokenPolicy policy = TokenPolicies.maxLifetime(Duration.ofMillis(1500), false);
+        Token token = token(TokenDocument.of(VALUE).withIssuedAt(issued).withExpiresAt(end));
+        if (admitted) {
+            policy.admit(token);
+        } else {
+            assertDenied(() -> policy.admit(token), Reason.LIFETIME, "lives longer");
+        }
+    }
+
+    @ParameterizedTest
     @CsvSource({"90, d, 90d", "36, h, 36h", "90, m, 90m", "45, s, 45s"})
     void maxLifetime_denied_saysTheLimitAsAConfigurationWritesIt(long number, String unit, String written) {
         Duration most = Duration.of(
@@ -144,6 +170,285 @@ class TokenPoliciesTest {
                         .admit(token),
                 Reason.LEAKED,
                 "leaked");
+    }
+
+    // --- several rules ---
+
+    @Test
+    void allOf_programsRulesBesideEachOther_shareOneDestination() throws Exception {
+        List<Destination> seen = new ArrayList<>();
+        TokenPolicy theirs = (token, destination) -> seen.add(destination);
+        TokenPolicy policy = TokenPolicies.allOf(
+                TokenPolicies.https(), TokenPolicies.allOf(theirs, theirs), TokenPolicies.allOf(theirs));
+
+        TokenPolicies.check(policy, token(TokenDocument.of(VALUE)), "PUT", HttpUrl.get("https://h/x"), loopback(1));
+
+        assertThat(seen).hasSize(3).allSatisfy(destination -> {
+            assertThat(destination.method()).isEqualTo("PUT");
+            assertThat(destination.uri()).hasToString("https://h/x");
+            assertThat(destination.address()).contains(loopback(1));
+        });
+        assertThat(seen.get(1)).isSameAs(seen.get(0));
+    }
+
+    @Test
+    void anyOf_none_allowsNothing() {
+        TokenPolicy policy = TokenPolicies.anyOf();
+        Token token = token(TokenDocument.of(VALUE));
+        assertDenied(() -> policy.admit(token), Reason.POLICY, "api#", "allows nothing");
+        assertDenied(() -> policy.check(token, ANYWHERE), Reason.POLICY, "api#", "allows nothing");
+    }
+
+    @Test
+    void anyOf_oneAgrees_isAdmittedAndAllowed() throws Exception {
+        TokenPolicy policy = TokenPolicies.anyOf(
+                TokenPolicies.scopes(Set.of("read"), Set.of(), false),
+                TokenPolicies.scopes(Set.of("write"), Set.of(), false));
+        policy.admit(scoped("read"));
+        policy.admit(scoped("write"));
+        policy.check(scoped("write"), ANYWHERE);
+        assertDenied(
+                () -> policy.admit(scoped("admin")),
+                Reason.SCOPE,
+                "lacks the scope 'read'",
+                "lacks the scope 'write'",
+                "no rule of several allows it");
+    }
+
+    @Test
+    void anyOf_ofOne_saysWhatThatOneSays() {
+        TokenPolicy policy = TokenPolicies.anyOf(TokenPolicies.scopes(Set.of("read"), Set.of(), false));
+        assertDenied(() -> policy.admit(scoped()), Reason.SCOPE, "lacks the scope 'read'");
+    }
+
+    /** What one branch admits is not sent where only another, which does not admit it, would let it go. */
+    @Test
+    void anyOf_tokenAndRequestRules_oneBranchMustAgreeWithBoth() throws Exception {
+        TokenPolicy readers = TokenPolicies.scopes(Set.of("read"), Set.of(), false);
+        TokenPolicy writersAtHome = TokenPolicies.allOf(
+                TokenPolicies.scopes(Set.of("write"), Set.of(), false),
+                TokenPolicies.endpoints("https://home.example"));
+        TokenPolicy policy = TokenPolicies.anyOf(readers, writersAtHome);
+        Destination home = new Destination("GET", HttpUrl.get("https://home.example/x"), null);
+
+        policy.admit(scoped("read"));
+        policy.check(scoped("read"), ANYWHERE);
+        policy.admit(scoped("write"));
+        policy.check(scoped("write"), home);
+        assertDenied(
+                () -> policy.check(scoped("write"), ANYWHERE),
+                Reason.SCOPE,
+                "lacks the scope 'read'",
+                "may go to https://home.example/ only");
+        assertDenied(() -> policy.admit(scoped("admin")), Reason.SCOPE, "lacks the scope 'write'");
+        assertDenied(() -> policy.check(scoped("admin"), home), Reason.SCOPE, "lacks the scope 'write'");
+    }
+
+    @Test
+    void anyOf_requestRuleBesideATokenRule_admitsWhatOnlyTheRequestRuleLets() throws Exception {
+        ManualClock clock = new ManualClock();
+        TokenPolicy policy = TokenPolicies.anyOf(
+                TokenPolicies.scopes(Set.of("read"), Set.of(), false),
+                TokenPolicies.hours(clock, "tue 12:00-13:00 UTC"));
+        policy.admit(scoped());
+        policy.check(scoped(), ANYWHERE);
+        clock.advance(Duration.ofHours(1));
+        policy.admit(scoped());
+        policy.check(scoped("read"), ANYWHERE);
+        assertDenied(() -> policy.check(scoped(), ANYWHERE), Reason.SCOPE, "lacks the scope", "hours only");
+    }
+
+    @Test
+    void anyOf_programsRules_areAskedAfterOursAndNoMoreThanNeeded() throws Exception {
+        List<String> asked = new ArrayList<>();
+        TokenPolicy denies = new TokenPolicy() {
+            @Override
+            public void check(Token token, Destination destination) throws TokenDeniedException {
+                asked.add("check " + destination.uri().getPath());
+                throw new TokenDeniedException(Reason.NOT_PERMITTED, "theirs says no", "ask them");
+            }
+
+            @Override
+            public void admit(Token token) {
+                asked.add("admit");
+            }
+        };
+        TokenPolicy policy = TokenPolicies.anyOf(denies, TokenPolicies.https());
+
+        policy.check(scoped(), ANYWHERE);
+        assertThat(asked).isEmpty();
+
+        Destination plain = new Destination("GET", HttpUrl.get("http://api.example.com/v1"), null);
+        assertDenied(
+                () -> policy.check(scoped(), plain), Reason.DESTINATION, "plain http", "theirs says no", "ask them");
+        assertThat(asked).containsExactly("admit", "check /v1");
+    }
+
+    @Test
+    void anyOf_programsRuleFails_isNoAgreementAndNoEndOfIt() throws Exception {
+        TokenPolicy broken = (token, destination) -> {
+            throw new IllegalStateException("saw " + VALUE);
+        };
+        TokenPolicy agrees = (token, destination) -> {};
+
+        TokenPolicies.anyOf(broken, agrees).check(scoped(), ANYWHERE);
+        assertDenied(
+                () -> TokenPolicies.anyOf(broken).check(scoped(), ANYWHERE),
+                Reason.POLICY,
+                "a policy failed with java.lang.IllegalStateException");
+    }
+
+    @Test
+    void expires_endNotKnown_isDenied() throws Exception {
+        TokenPolicies.expires().admit(living(Duration.ofHours(1)));
+        assertDenied(
+                () -> TokenPolicies.expires().admit(token(TokenDocument.of(VALUE))),
+                Reason.UNKNOWN_EXPIRY,
+                "not known when it ends",
+                "expires_at");
+    }
+
+    // --- where ---
+
+    @ParameterizedTest
+    @CsvSource({
+        "https://a.example/v1/x, true",
+        "https://a.example/v1, true",
+        "http://b.example:8080/, true",
+        "https://a.example/v10, false",
+        "http://a.example/v1, false",
+        "https://b.example:8080/, false",
+        "https://c.example/v1, false",
+    })
+    void endpoints_url_isCoveredOrDenied(String url, boolean allowed) throws Exception {
+        TokenPolicy policy = TokenPolicies.endpoints("https://a.example/v1", "http://b.example:8080");
+        Destination destination = new Destination("GET", HttpUrl.get(url), null);
+        if (allowed) {
+            policy.check(scoped(), destination);
+        } else {
+            assertDenied(
+                    () -> policy.check(scoped(), destination),
+                    Reason.DESTINATION,
+                    "may go to https://a.example/v1, http://b.example:8080/ only");
+        }
+    }
+
+    @Test
+    void endpoints_noneOrWrong_isConfigException() {
+        assertThatExceptionOfType(ConfigException.class).isThrownBy(TokenPolicies::endpoints);
+        assertThatExceptionOfType(ConfigException.class).isThrownBy(() -> TokenPolicies.endpoints("ftp://a"));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "https://a.example/, true",
+        "http://127.0.0.1/, true",
+        "http://localhost:8080/, true",
+        "http://[::1]/, true",
+        "http://a.example/, false",
+        "http://127.0.0.1.a.example/, false",
+    })
+    void https_url_isNotPlainUnlessOnThisMachine(String url, boolean allowed) throws Exception {
+        Destination destination = new Destination("GET", HttpUrl.get(url + "?key=secret"), null);
+        if (allowed) {
+            TokenPolicies.https().check(scoped(), destination);
+        } else {
+            assertDenied(() -> TokenPolicies.https().check(scoped(), destination), Reason.DESTINATION, "plain http");
+        }
+    }
+
+    // --- whom ---
+
+    private static InetAddress loopback(int last) throws UnknownHostException {
+        return InetAddress.getByAddress(new byte[] {127, 0, 0, (byte) last});
+    }
+
+    private static Destination at(InetAddress address) {
+        return new Destination("GET", HttpUrl.get("https://api.example.com/v1?x=1"), address);
+    }
+
+    @Test
+    void allowIps_address_isInANetworkOrDenied() throws Exception {
+        TokenPolicy policy = TokenPolicies.allowIps("127.0.0.1", "2001:db8::/32");
+        for (int i = 0; i < 3; i++) {
+            policy.check(scoped(), at(loopback(1)));
+            policy.check(scoped(), at(InetAddress.getByName("2001:db8::7")));
+            assertDenied(
+                    () -> policy.check(scoped(), at(loopback(2))),
+                    Reason.ADDRESS,
+                    "api#",
+                    "may not go to the address 127.0.0.2, only to 127.0.0.1, 2001:db8::/32");
+            assertDenied(
+                    () -> policy.check(scoped(), at(InetAddress.getByName("2001:db9::7"))), Reason.ADDRESS, "2001:db9");
+        }
+    }
+
+    /** More addresses than it remembers, and such as share a place in its memory. */
+    @Test
+    void allowIps_manyAddresses_eachGetsItsOwnAnswer() throws Exception {
+        TokenPolicy policy = TokenPolicies.allowIps("10.0.0.0/23");
+        for (int round = 0; round < 2; round++) {
+            for (int third = 0; third < 4; third++) {
+                for (int last = 0; last < 256; last++) {
+                    Destination there = at(InetAddress.getByAddress(new byte[] {10, 0, (byte) third, (byte) last}));
+                    if (third < 2) {
+                        policy.check(scoped(), there);
+                    } else {
+                        assertDenied(() -> policy.check(scoped(), there), Reason.ADDRESS, "may not go");
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void allowIps_addressNotKnown_isDeniedAndSaysWhy() {
+        TokenPolicy policy = TokenPolicies.allowIps("0.0.0.0/0", "::/0");
+        assertDenied(
+                () -> policy.check(scoped(), ANYWHERE),
+                Reason.ADDRESS,
+                "may go to 0.0.0.0/0, ::/0 only",
+                "proxy",
+                "WebSocket",
+                "agent.install");
+    }
+
+    @Test
+    void allowIps_noneOrWrong_isConfigException() {
+        assertThatExceptionOfType(ConfigException.class).isThrownBy(TokenPolicies::allowIps);
+        assertThatExceptionOfType(ConfigException.class).isThrownBy(() -> TokenPolicies.allowIps("10.0.0.1/8"));
+    }
+
+    /** What a client need not even connect to. */
+    @Test
+    void addresses_ofSeveralRules_areThoseThatMayBeAllowed() throws Exception {
+        TokenPolicy one = TokenPolicies.allowIps("127.0.0.1");
+        TokenPolicy two = TokenPolicies.allowIps("127.0.0.2", "127.0.0.1");
+        TokenPolicy theirs = (token, destination) -> {};
+
+        assertAddresses(one, true, false, false);
+        assertAddresses(TokenPolicies.allOf(one, two), true, false, false);
+        assertAddresses(TokenPolicies.allOf(two, TokenPolicies.https(), theirs), true, true, false);
+        assertAddresses(TokenPolicies.anyOf(one, two), true, true, false);
+        assertAddresses(TokenPolicies.anyOf(TokenPolicies.allOf(one, theirs), two), true, true, false);
+        for (TokenPolicy free : List.of(
+                TokenPolicies.allOf(),
+                TokenPolicies.https(),
+                theirs,
+                TokenPolicies.anyOf(),
+                TokenPolicies.anyOf(one, TokenPolicies.https()),
+                TokenPolicies.anyOf(one, theirs))) {
+            assertThat(TokenPolicies.addresses(free)).isNull();
+        }
+    }
+
+    private static void assertAddresses(TokenPolicy policy, boolean first, boolean second, boolean third)
+            throws UnknownHostException {
+        Predicate<InetAddress> addresses = TokenPolicies.addresses(policy);
+        assertThat(addresses).isNotNull().isSameAs(TokenPolicies.addresses(policy));
+        assertThat(addresses.test(loopback(1))).isEqualTo(first);
+        assertThat(addresses.test(loopback(2))).isEqualTo(second);
+        assertThat(addresses.test(loopback(3))).isEqualTo(third);
     }
 
     @Test

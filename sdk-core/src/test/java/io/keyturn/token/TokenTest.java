@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.annotation.JsonAutoDetect.Visibility;
 import com.fasterxml.jackson.annotation.PropertyAccessor;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.keyturn.Canary;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -144,7 +146,9 @@ class TokenTest {
     @ParameterizedTest
     @MethodSource("holders")
     void jackson_toldToLookAtEverything_hasNoValue(Object holder) throws IOException {
-        ObjectMapper nosy = new ObjectMapper()
+        ObjectMapper nosy = JsonMapper.builder()
+                .disable(MapperFeature.REQUIRE_HANDLERS_FOR_JAVA8_OPTIONALS)
+                .build()
                 .disable(SerializationFeature.FAIL_ON_EMPTY_BEANS)
                 .setVisibility(PropertyAccessor.ALL, Visibility.ANY);
 
@@ -163,6 +167,25 @@ class TokenTest {
                     () -> out.writeObject(Optional.of(holder).stream().toArray(Object[]::new)));
         }
         canary.saw("bytes", bytes.toString(java.nio.charset.StandardCharsets.ISO_8859_1));
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "abcdefghij, you are abcdefghij, true",
+        "abcdefghij, cdefghij, true",
+        "abcdefghij, abcdefg hij bcdefgh, false",
+        "abc, xabcx, true",
+        "abc, ab c, false",
+    })
+    void isRepeatedIn_eightInARow_isSeen(String value, String text, boolean repeated) {
+        assertThat(token("t", value).isRepeatedIn(text)).isEqualTo(repeated);
+        assertThat(Secret.of(value).isRepeatedIn(text)).isEqualTo(repeated);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"Bearer abc, true", "bearer abc, true", "Bearerabc, false", "abc, false"})
+    void beginsWithBearer_thePrefixWasStored_isTold(String value, boolean told) {
+        assertThat(token("t", value).beginsWithBearer()).isEqualTo(told);
     }
 
     /** Mappers that read fields, as Gson does, leave transient ones out. */

@@ -5,24 +5,36 @@ import static io.keyturn.source.TokenSources.file;
 import static io.keyturn.source.TokenSources.firstOf;
 
 import io.keyturn.TokenAgent;
+import io.keyturn.http.Attachment;
 import io.keyturn.http.TokenUse;
+import io.keyturn.policy.TokenDeniedException;
+import io.keyturn.policy.TokenPolicies;
+import io.keyturn.policy.TokenPolicy;
 import io.keyturn.provider.RefreshPolicy;
 import io.keyturn.provider.TokenProvider;
 import io.keyturn.source.TokenSource;
+import io.keyturn.token.Reason;
 import io.keyturn.yaml.YamlConfig;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
+import java.util.Set;
 import java.util.function.Function;
 import okhttp3.OkHttpClient;
 import okhttp3.Request;
 import okhttp3.Response;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What the README shows and no story tells in these words: it has the addresses that a reader puts his own for, so it is
  * compiled and not run. {@link ReadmeTest} compares it.
  */
 final class ReadmeSnippets {
+    private static final Logger log = LoggerFactory.getLogger(ReadmeSnippets.class);
+
     private ReadmeSnippets() {}
 
     static void quickstart() throws IOException {
@@ -76,6 +88,52 @@ final class ReadmeSnippets {
                 .start();
         // end
         agent.close();
+    }
+
+    static void demand(TokenAgent agent, String url, URI uri) throws IOException {
+        // snippet: demand
+        Request request = new Request.Builder()
+                .url(url)
+                .tag(TokenUse.class, TokenUse.requiring("write")) // in Retrofit: @Tag TokenUse
+                .build();
+        Attachment other = agent.authorize("POST", uri, TokenUse.requiring("write")); // another client
+        // end
+        System.out.println(request + " " + other);
+    }
+
+    static void policy(TokenSource source, Clock clock) throws IOException {
+        // snippet: policy
+        TokenPolicy reads = TokenPolicies.scopes(Set.of("read"), Set.of("write"), false);
+        TokenPolicy builds = TokenPolicies.allOf(
+                TokenPolicies.endpoints("https://api.example.com/v1/builds"),
+                TokenPolicies.hours(clock, "mon-fri 08:00-18:00 Europe/Berlin"));
+        TokenPolicy own = (token, destination) -> {
+            if (destination.method().equals("DELETE")) {
+                throw new TokenDeniedException(Reason.POLICY, "nothing is deleted by " + token, null);
+            }
+        };
+        TokenAgent agent = TokenAgent.builder()
+                .token(
+                        "api_token",
+                        source,
+                        t -> t.endpoint("https://api.example.com")
+                                .policy(TokenPolicies.anyOf(reads, builds))
+                                .policy(own))
+                .start();
+        // end
+        agent.close();
+    }
+
+    static void redacted(TokenAgent agent) {
+        // snippet: redacted
+        OkHttpClient client = agent.install(new OkHttpClient.Builder())
+                .addNetworkInterceptor(chain -> {
+                    log.info("{}", agent.redacted(chain.request()));
+                    return chain.proceed(chain.request());
+                })
+                .build();
+        // end
+        System.out.println(client);
     }
 
     static void builder() throws IOException {

@@ -3,6 +3,7 @@ package io.keyturn.yaml;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.keyturn.Canary;
 import io.keyturn.TokenAgent;
 import io.keyturn.check.CheckReport;
 import io.keyturn.config.ConfigException;
@@ -142,11 +143,11 @@ class AgentFileTest {
 
     @Test
     void start_variableThatHoldsYaml_failsAsATokenAndChangesNothing() {
-        String value = Canary.VALUE + "\nadmin: true";
+        String value = Canary.WORD + "\nadmin: true";
         CheckReport report = file(SEED, Map.of("AGENT_API_TOKEN", value)).check(Duration.ofSeconds(5), Set.of());
 
         assertThat(report.exitCode()).isEqualTo(1);
-        assertThat(report.toString()).contains("index " + Canary.VALUE.length()).doesNotContain("admin");
+        assertThat(report.toString()).contains("index " + Canary.WORD.length()).doesNotContain("admin");
         Canary.assertNotIn(new IllegalStateException(report.toString() + report.toJson()));
     }
 

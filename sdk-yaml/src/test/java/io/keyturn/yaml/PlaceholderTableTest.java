@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import io.keyturn.Canary;
 import io.keyturn.config.ConfigException;
 import io.keyturn.config.References;
 import io.keyturn.token.Reason;
@@ -102,7 +103,7 @@ class PlaceholderTableTest {
     }
 
     private static @Nullable String secret(@Nullable String value) {
-        return value == null || value.isEmpty() ? value : Canary.VALUE;
+        return value == null || value.isEmpty() ? value : Canary.WORD;
     }
 
     @Test

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
+import io.keyturn.Canary;
 import io.keyturn.config.ConfigException;
 import io.keyturn.config.References;
 import io.keyturn.token.Reason;
@@ -114,21 +115,21 @@ class PlaceholdersTest {
                 "${UNSET:-${A}}${}",
                 "${A:+${UNSET}}",
                 "${A:?x}${UNSET:?y}",
-                "${API_TOKEN:" + Canary.VALUE + "}",
-                "${env:API_TOKEN-" + Canary.VALUE + "}",
-                "${env:API_TOKEN:" + Canary.VALUE + "}",
-                "${API_TOKEN=" + Canary.VALUE + "}",
-                "${API_TOKEN:=" + Canary.VALUE + "}",
-                "${API_TOKEN:-" + Canary.VALUE,
-                "abc${" + Canary.VALUE,
-                "abc${" + Canary.VALUE + "!",
-                "abc$<" + Canary.VALUE + "!",
-                "abc${ " + Canary.VALUE + "}",
-                "${env:" + Canary.VALUE + "\n}"
+                "${API_TOKEN:" + Canary.WORD + "}",
+                "${env:API_TOKEN-" + Canary.WORD + "}",
+                "${env:API_TOKEN:" + Canary.WORD + "}",
+                "${API_TOKEN=" + Canary.WORD + "}",
+                "${API_TOKEN:=" + Canary.WORD + "}",
+                "${API_TOKEN:-" + Canary.WORD,
+                "abc${" + Canary.WORD,
+                "abc${" + Canary.WORD + "!",
+                "abc$<" + Canary.WORD + "!",
+                "abc${ " + Canary.WORD + "}",
+                "${env:" + Canary.WORD + "\n}"
             })
     void expand_whatFails_tellsNoValue(String text) {
         Throwable thrown = catchThrowableOfType(
-                ConfigException.class, () -> Placeholders.expand(text, name -> name.equals("A") ? Canary.VALUE : null));
+                ConfigException.class, () -> Placeholders.expand(text, name -> name.equals("A") ? Canary.WORD : null));
 
         Canary.assertNotIn(thrown);
     }

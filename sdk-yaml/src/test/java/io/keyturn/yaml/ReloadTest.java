@@ -5,12 +5,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.keyturn.Canary;
+import io.keyturn.RecordingServer;
+import io.keyturn.RecordingServer.Answer;
 import io.keyturn.TokenAgent;
 import io.keyturn.check.CheckReport;
 import io.keyturn.event.TokenEvent;
 import io.keyturn.event.TokenEvent.ReloadFailed;
 import io.keyturn.event.TokenEvent.Reloaded;
 import io.keyturn.event.TokenEvent.Swapped;
+import io.keyturn.policy.TokenDeniedException;
 import io.keyturn.provider.TokenProvider;
 import io.keyturn.provider.TokenUnavailableException;
 import io.keyturn.token.Reason;
@@ -141,6 +144,36 @@ class ReloadTest {
                 .as("the same value is the same version")
                 .isEqualTo(1);
         assertThat(heard(Swapped.class)).isEmpty();
+    }
+
+    @Test
+    void edited_policy_isInForceWithoutARestart() throws Exception {
+        String[] token = {"agent:", "  tokens:", "    a: {value: a1, endpoint: 'https://a.example.com'}"};
+        var before = start(token).provider("a").get();
+        assertThat(sent("https://a.example.com/")).isEqualTo("Bearer a1");
+
+        try (RecordingServer opa = RecordingServer.start()) {
+            opa.on("/v1/data/agent/allow", Answer.ok("{\"result\": false}"));
+            write(
+                    token[0],
+                    token[1],
+                    token[2],
+                    "  policy: {opa: '" + opa.url("/v1/data/agent/allow") + "', timeout: 10s}");
+
+            Reloaded reloaded = awaitEvent(Reloaded.class);
+            assertThat(reloaded.tokens()).isEmpty();
+            assertThat(reloaded.restart()).isEmpty();
+            assertThatThrownBy(() -> sent("https://a.example.com/"))
+                    .isInstanceOfSatisfying(
+                            TokenDeniedException.class,
+                            e -> assertThat(e.reason()).isEqualTo(Reason.POLICY));
+            assertThat(agent.provider("a").get()).isSameAs(before);
+
+            events.clear();
+            write(token);
+            awaitEvent(Reloaded.class);
+            assertThat(sent("https://a.example.com/")).isEqualTo("Bearer a1");
+        }
     }
 
     @Test

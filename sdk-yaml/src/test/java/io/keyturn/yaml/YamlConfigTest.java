@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import io.keyturn.Canary;
 import io.keyturn.config.ConfigException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -34,7 +35,7 @@ class YamlConfigTest {
 
     @Test
     void load_fileThatIsNotYaml_isToldWithTheNameAsGiven() throws IOException {
-        Path file = Files.writeString(folder.resolve("agent.yaml"), "agent:\n\tapi_token: " + Canary.VALUE + "\n");
+        Path file = Files.writeString(folder.resolve("agent.yaml"), "agent:\n\tapi_token: " + Canary.WORD + "\n");
 
         ConfigException thrown = refusal(file);
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
+import io.keyturn.Canary;
 import io.keyturn.config.ConfigException;
 import io.keyturn.config.Settings;
 import java.time.Duration;
@@ -63,7 +64,7 @@ class YamlLimitsTest {
                 .mapToObj(i -> "a" + i + ": &a" + i + " [" + ("*a" + (i - 1) + ", ").repeat(9) + "]\n")
                 .collect(joining());
 
-        assertThat(soon("a0: &a0 [" + Canary.VALUE + "]\n" + laughs))
+        assertThat(soon("a0: &a0 [" + Canary.WORD + "]\n" + laughs))
                 .hasMessageStartingWith("agent.yaml:2:10 a1[0]: an alias can only stand for a text");
     }
 

@@ -6,6 +6,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
+import io.keyturn.Canary;
 import io.keyturn.config.ConfigException;
 import io.keyturn.config.Problem;
 import io.keyturn.config.Settings;
@@ -21,7 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is refused, where, and in which words; each input holds a secret that must not come out again. */
 class YamlTextTest {
-    private static final String SECRET = Canary.VALUE;
+    private static final String SECRET = Canary.WORD;
     private static final String QUOTES = " must stand in quotes";
     private static final String NOTHING = "there is nothing in it";
     private static final String NO_MAP = "must be a map, such as 'agent:' with keys below it";
