@@ -46,12 +46,15 @@ public class AttachBenchmark {
     private final Request endpoint = request("https://api.example.com/v1/me");
     private final Request stranger = request("https://stranger.example.com/v1/me");
     private TokenAgent agent;
+    private TokenAgent ruled;
     private Interceptor application;
+    private Interceptor ruledApplication;
 
     // OkHttp makes a chain a call for every client; here they are made before, so that none of it counts.
     private CannedChain plain;
     private CannedChain toEndpoint;
     private CannedChain toStranger;
+    private CannedChain underPolicy;
     private CannedChain kubernetes;
     private CannedChain google;
 
@@ -68,6 +71,18 @@ public class AttachBenchmark {
         agent = TokenAgent.builder()
                 .token("api_token", TokenSources.value(TOKEN), t -> t.endpoint("https://api.example.com/v1"))
                 .start();
+        ruled = TokenAgent.builder()
+                .token(
+                        "api_token",
+                        TokenSources.value(TOKEN),
+                        t -> t.endpoint("https://api.example.com/v1")
+                                .grantedScopes("read")
+                                .requireScopes("read")
+                                .hours("mon-sun 00:00-24:00 UTC"))
+                .start();
+        OkHttpClient.Builder ruledClient = ruled.install(new OkHttpClient.Builder());
+        ruledApplication = ruledClient.interceptors().get(0);
+        underPolicy = CannedChain.through(ruledClient.networkInterceptors().get(0), endpoint);
         OkHttpClient.Builder client = agent.install(new OkHttpClient.Builder());
         application = client.interceptors().get(0);
         Interceptor network = client.networkInterceptors().get(0);
@@ -78,6 +93,7 @@ public class AttachBenchmark {
         google = CannedChain.through(Peers.googleInterceptor(Peers.google(() -> TOKEN)), endpoint);
         requireAttached(prebuiltHeader(), "Bearer " + TOKEN);
         requireAttached(keyturnToEndpoint(), "Bearer " + TOKEN);
+        requireAttached(keyturnUnderPolicy(), "Bearer " + TOKEN);
         requireAttached(keyturnToStranger(), null);
         requireAttached(kubernetesClient(), "Bearer " + TOKEN);
         requireAttached(googleMetadata(), "Bearer " + TOKEN);
@@ -93,6 +109,7 @@ public class AttachBenchmark {
     @TearDown
     public void close() {
         agent.close();
+        ruled.close();
     }
 
     @Benchmark
@@ -103,6 +120,12 @@ public class AttachBenchmark {
     @Benchmark
     public Response keyturnToEndpoint() throws IOException {
         return application.intercept(toEndpoint);
+    }
+
+    /** With rules on scopes and hours. */
+    @Benchmark
+    public Response keyturnUnderPolicy() throws IOException {
+        return ruledApplication.intercept(underPolicy);
     }
 
     @Benchmark

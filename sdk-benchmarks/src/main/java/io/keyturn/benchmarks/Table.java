@@ -99,6 +99,7 @@ public final class Table {
             Turns turns = new Turns(500)
                     .with("prebuiltHeader", attach::prebuiltHeader)
                     .with("keyturnToEndpoint", attach::keyturnToEndpoint)
+                    .with("keyturnUnderPolicy", attach::keyturnUnderPolicy)
                     .with("keyturnToStranger", attach::keyturnToStranger)
                     .with("kubernetesClient", attach::kubernetesClient)
                     .with("googleMetadata", attach::googleMetadata);
