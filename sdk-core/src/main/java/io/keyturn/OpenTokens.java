@@ -11,6 +11,8 @@ import io.keyturn.http.EndpointBindings;
 import io.keyturn.policy.Destination;
 import io.keyturn.policy.RemotePolicy;
 import io.keyturn.policy.TokenDeniedException;
+import io.keyturn.policy.TokenPolicies;
+import io.keyturn.policy.TokenPolicy;
 import io.keyturn.provider.KeyedProviders;
 import io.keyturn.provider.Providers;
 import io.keyturn.provider.StableProvider;
@@ -52,6 +54,9 @@ final class OpenTokens implements AutoCloseable {
     private final Map<Handle, StableProvider> handles = new ConcurrentHashMap<>();
     /** Tokens that were removed: should one come back, its versions are counted on. Used by the one who reloads. */
     private final Map<String, OpenToken> removed = new HashMap<>();
+
+    /** The policy that is in force when it is asked; one rule for all tokens. */
+    private final TokenPolicy inForce = TokenPolicies.allOf(this::checkInForce);
 
     private volatile Edition edition;
     private volatile @Nullable PolicyCalls policyCalls;
@@ -132,7 +137,7 @@ final class OpenTokens implements AutoCloseable {
                                     started.fingerprintKey(),
                                     plan.client,
                                     threads,
-                                    this::checkInForce,
+                                    inForce,
                                     policy));
         }
         return tokens;

@@ -35,11 +35,13 @@ import okhttp3.Response;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Against nginx over TLS, as {@code it/nginx.sh start} runs it: {@code eval "$(it/nginx.sh start)"; mvn -Preal verify}. */
+@EnabledIfEnvironmentVariable(named = "NGINX_URL", matches = ".+")
 class NginxRealIT {
     private static final String WRONG = "ktn_nginx_wrong_7Qm2Xv9LrT4wZ8c1";
     private static final String API = variable("NGINX_URL");

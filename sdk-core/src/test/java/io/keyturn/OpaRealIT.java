@@ -30,6 +30,7 @@ import okhttp3.Response;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -39,6 +40,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * Against Open Policy Agent, with the policy that the README shows, as {@code it/opa.sh start} runs it: {@code eval
  * "$(it/opa.sh start)"; mvn -Preal verify}.
  */
+@EnabledIfEnvironmentVariable(named = "OPA_URL", matches = ".+")
 @Timeout(120)
 class OpaRealIT {
     private static final String URL = variable("OPA_URL");

@@ -11,6 +11,9 @@ import org.jspecify.annotations.Nullable;
 
 /** Every rule must agree; they are asked in order, until one refuses. */
 final class AllOf implements Rule {
+    /** One for all, since most of many tokens have no rule. */
+    private static final AllOf NONE = new AllOf(List.of());
+
     private final Rule[] rules;
     private final Rule[] ofRequests;
     private final @Nullable Predicate<InetAddress> addresses;
@@ -38,7 +41,11 @@ final class AllOf implements Rule {
             flat.addAll(policy instanceof AllOf all ? List.of(all.rules) : List.of(rule));
         }
         addPrograms(flat, programs);
-        return flat.size() == 1 ? flat.get(0) : new AllOf(flat);
+        return switch (flat.size()) {
+            case 0 -> NONE;
+            case 1 -> flat.get(0);
+            default -> new AllOf(flat);
+        };
     }
 
     private static void addPrograms(List<Rule> flat, List<TokenPolicy> programs) {

@@ -398,7 +398,7 @@ class SettledFileTest {
         writer.withReaders(10, 6);
     }
 
-    /** In bursts with a rest now and then: 20,000 reads. */
+    /** In bursts with a rest now and then: 100,000 reads. */
     @Test
     void read_writtenInPlaceInATightLoop_neverHalf() throws Exception {
         AtomicBoolean over = new AtomicBoolean();
@@ -420,7 +420,7 @@ class SettledFileTest {
                 SettledFile settled = settled();
                 all.add(pool.submit(() -> {
                     int good = 0;
-                    for (int i = 0; i < 5_000; i++) {
+                    for (int i = 0; i < 25_000; i++) {
                         try {
                             assertThat(isWhole(settled.read())).isTrue();
                             good++;
@@ -432,7 +432,7 @@ class SettledFileTest {
                 }));
             }
             for (Future<Integer> each : all) {
-                assertThat(each.get(60, TimeUnit.SECONDS)).isGreaterThan(4_000);
+                assertThat(each.get(60, TimeUnit.SECONDS)).isGreaterThan(20_000);
             }
             over.set(true);
             writer.get(NEVER.toSeconds(), TimeUnit.SECONDS);

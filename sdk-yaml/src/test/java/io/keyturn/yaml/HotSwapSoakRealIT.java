@@ -48,6 +48,7 @@ import okhttp3.Response;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
 import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.LoggerFactory;
 
@@ -63,6 +64,7 @@ import org.slf4j.LoggerFactory;
  * it/nginx.sh stop
  * }</pre>
  */
+@EnabledIfEnvironmentVariable(named = "NGINX_HOTSWAP_URL", matches = ".+")
 class HotSwapSoakRealIT {
     private static final int THREADS = 16;
     private static final Duration EVERY = Duration.ofMillis(100);
