@@ -5,6 +5,12 @@ module io.keyturn.core {
     requires com.github.benmanes.caffeine;
     requires org.slf4j;
     requires static transitive org.jspecify;
+    requires static com.nimbusds.jose.jwt;
+
+    uses io.keyturn.source.TokenSourceFactory;
+
+    provides io.keyturn.source.TokenSourceFactory with
+            io.keyturn.oauth2.OAuth2SourceFactory;
 
     exports io.keyturn;
     exports io.keyturn.check;

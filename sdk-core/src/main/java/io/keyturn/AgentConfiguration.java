@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * All that an agent was told, by the program and by its settings.
  *
  * @param tokens not opened yet
+ * @param http how the agent makes its own calls
  * @param policy who is asked about every request with a token, or null
  * @param statusFile where the agent's status is written, or null
  * @param readyFile what is there only while the agent is usable, or null
@@ -27,6 +28,7 @@ record AgentConfiguration(
         @Nullable Secret fingerprintKey,
         Duration startTimeout,
         Duration poll,
+        HttpSettings http,
         @Nullable PolicyOptions policy,
         @Nullable Path statusFile,
         @Nullable Path readyFile,
@@ -38,7 +40,18 @@ record AgentConfiguration(
         List<Problem> all = new ArrayList<>(problems);
         all.addAll(more);
         return new AgentConfiguration(
-                name, tokens, fingerprintKey, startTimeout, poll, policy, statusFile, readyFile, files, all, needs);
+                name,
+                tokens,
+                fingerprintKey,
+                startTimeout,
+                poll,
+                http,
+                policy,
+                statusFile,
+                readyFile,
+                files,
+                all,
+                needs);
     }
 
     /** The keys that another configuration sets otherwise and that a running agent does not change. */
@@ -47,6 +60,7 @@ record AgentConfiguration(
         note(keys, "name", name, other.name);
         note(keys, "fingerprint_key", fingerprintKey, other.fingerprintKey);
         note(keys, "poll", poll, other.poll);
+        note(keys, "http", http, other.http);
         note(keys, "status_file", statusFile, other.statusFile);
         note(keys, "ready_file", readyFile, other.readyFile);
         return keys;

@@ -11,8 +11,8 @@ import io.keyturn.config.Settings;
 import io.keyturn.event.TokenListener;
 import io.keyturn.policy.Endpoint;
 import io.keyturn.provider.TokenUnavailableException;
-import io.keyturn.source.FileWatcher;
 import io.keyturn.source.SourceContext;
+import io.keyturn.source.SourceHost;
 import io.keyturn.source.TokenSource;
 import io.keyturn.token.Reason;
 import io.keyturn.token.Secret;
@@ -168,10 +168,6 @@ final class AgentPlan {
                 token.name(), token.at(), token.options().endpoints());
     }
 
-    SourceContext context(Set<String> allow, FileWatcher watcher) {
-        return new SourceContext(variables, clock, allow, watcher);
-    }
-
     private AgentConfiguration read(@Nullable Settings written, boolean readFiles) {
         List<TokenPlan> tokens = new ArrayList<>();
         List<Problem> problems = new ArrayList<>();
@@ -181,6 +177,7 @@ final class AgentPlan {
         Secret key = fingerprintKey;
         Duration timeout = startTimeout == null ? Duration.ofSeconds(10) : startTimeout;
         Duration poll = Duration.ofSeconds(1);
+        HttpSettings http = HttpSettings.defaults(variables);
         PolicyOptions asked = policy;
         Path statusPath = statusFile;
         Path readyPath = readyFile;
@@ -194,6 +191,7 @@ final class AgentPlan {
             key = key == null ? read.fingerprintKey() : key;
             timeout = startTimeout == null ? read.startTimeout() : startTimeout;
             poll = read.poll();
+            http = read.http() == null ? http : read.http();
             asked = asked == null ? read.policy() : asked;
             statusPath = statusPath == null ? read.statusFile() : statusPath;
             readyPath = readyPath == null ? read.readyFile() : readyPath;
@@ -209,6 +207,7 @@ final class AgentPlan {
                 key,
                 timeout,
                 poll,
+                http,
                 asked,
                 onlyLooks ? null : statusPath,
                 onlyLooks ? null : readyPath,
@@ -251,9 +250,11 @@ final class AgentPlan {
 
     /** Variables that required tokens would wait for in vain: they will not be set while this process lives. */
     private List<Problem> unset(List<TokenPlan> tokens) {
+        SourceHost reading = SourceHost.reading(variables, clock);
         return tokens.stream()
                 .filter(token -> token.options().isRequired())
-                .map(token -> token.opened(context(token.options().allow(), FileWatcher.none())))
+                .map(token -> token.opened(
+                        new SourceContext(reading, folder, token.options().allow())))
                 .flatMap(token -> token.unset().stream())
                 .toList();
     }

@@ -5,9 +5,9 @@ import io.keyturn.config.Need;
 import io.keyturn.config.Problem;
 import io.keyturn.config.References;
 import io.keyturn.config.Settings;
-import io.keyturn.source.FileWatcher;
 import io.keyturn.source.SourceContext;
 import io.keyturn.source.SourceException;
+import io.keyturn.source.SourceHost;
 import io.keyturn.source.TokenSource;
 import io.keyturn.source.TokenSources;
 import io.keyturn.token.Secret;
@@ -28,11 +28,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Reads the {@code agent} map of a configuration. The keys of one token are {@link TokenOptions}'. */
 final class AgentSettings {
-    private static final Map<String, String> LATER = Map.ofEntries(
-            TokenOptions.later("http"),
-            TokenOptions.later("state_dir"),
-            TokenOptions.later("audit"),
-            TokenOptions.later("alerts"));
+    private static final Map<String, String> LATER =
+            Map.ofEntries(TokenOptions.later("state_dir"), TokenOptions.later("audit"), TokenOptions.later("alerts"));
 
     private static final String PER_KEY_NEEDS_FILE =
             "per_key needs a file with {key} in its path, such as /run/tenants/{key}/token";
@@ -40,14 +37,14 @@ final class AgentSettings {
     private final Settings root;
     private final Path folder;
     private final boolean readFiles;
-    private final Function<String, @Nullable String> variables;
-    private final Clock clock;
+    private final SourceHost host;
     private final List<Path> fileRoots = new ArrayList<>();
     private final List<TokenPlan> tokens = new ArrayList<>();
     private String name = "agent";
     private final Set<Path> files = ConcurrentHashMap.newKeySet();
     private Duration startTimeout = Duration.ofSeconds(10);
     private Duration poll = Duration.ofSeconds(1);
+    private @Nullable HttpSettings http;
     private @Nullable PolicyOptions policy;
     private @Nullable Path statusFile;
     private @Nullable Path readyFile;
@@ -56,8 +53,7 @@ final class AgentSettings {
     private AgentSettings(
             Settings root, Path folder, Function<String, @Nullable String> variables, Clock clock, boolean readFiles) {
         this.readFiles = readFiles;
-        this.variables = variables;
-        this.clock = clock;
+        this.host = SourceHost.reading(variables, clock);
         this.folder = folder;
         this.root = root.open(noted(references(Set.of())));
     }
@@ -82,11 +78,11 @@ final class AgentSettings {
     }
 
     private SourceContext context(Set<String> allow) {
-        return new SourceContext(variables, clock, allow, FileWatcher.none());
+        return new SourceContext(host, folder, allow);
     }
 
     private References references(Set<String> allow) {
-        return context(allow).references(folder, fileRoots, readFiles);
+        return context(allow).references(fileRoots, readFiles);
     }
 
     /** The same references, of which it is written down which files they read: those are read again when they change. */
@@ -112,6 +108,8 @@ final class AgentSettings {
         name = agent.text("name", name);
         startTimeout = agent.duration("start_timeout", startTimeout);
         poll = agent.duration("poll", poll);
+        http = agent.read("http", value -> HttpSettings.read(value, context(Set.of()), readFiles))
+                .orElse(null);
         policy = agent.read("policy", PolicyOptions::read).orElse(null);
         probeFiles(agent);
         fingerprintKey = agent.get("fingerprint_key").flatMap(this::credential).orElse(null);
@@ -169,7 +167,7 @@ final class AgentSettings {
         TokenOptions read = new TokenOptions();
         read.readAllow(options);
         References references = references(read.allow());
-        Optional<TokenSource> found = TokenSources.read(source.with(references), folder);
+        Optional<TokenSource> found = TokenSources.read(source.with(references), context(read.allow()));
         read.read(options);
         found.filter(one -> read.isPerKey() && one.forKey("x").equals(one))
                 .ifPresent(one -> options.get("per_key").orElse(options).note(PER_KEY_NEEDS_FILE));
@@ -197,11 +195,11 @@ final class AgentSettings {
 
     /** A secret that is read once, when the agent starts. */
     private Optional<Secret> credential(Settings value) {
-        Optional<TokenSource> source = TokenSources.read(value, folder);
+        Optional<TokenSource> source = context(Set.of()).source(value);
         if (source.isEmpty() || !readFiles) {
             return Optional.empty();
         }
-        TokenSource opened = source.get().in(context(Set.of()));
+        TokenSource opened = source.get();
         try {
             return Optional.of(opened.fetch().orElseThrow(opened::absence).value());
         } catch (SourceException e) {
@@ -234,6 +232,11 @@ final class AgentSettings {
 
     Duration poll() {
         return poll;
+    }
+
+    @Nullable
+    HttpSettings http() {
+        return http;
     }
 
     @Nullable

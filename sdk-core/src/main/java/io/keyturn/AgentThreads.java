@@ -101,6 +101,11 @@ final class AgentThreads implements AutoCloseable {
         var unused = timer.schedule(() -> files.execute(task), delay.toNanos(), TimeUnit.NANOSECONDS);
     }
 
+    /** Does something later where waiting for the network is allowed. */
+    void laterOnNetwork(Duration delay, Runnable task) {
+        var unused = timer.schedule(() -> network.execute(task), delay.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
     @Override
     public void close() {
         watcher.close();

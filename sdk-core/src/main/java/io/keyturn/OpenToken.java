@@ -39,7 +39,7 @@ record OpenToken(
             TokenPlan plan,
             @Nullable OpenToken before,
             @Nullable Secret fingerprintKey,
-            @Nullable OkHttpClient client,
+            OkHttpClient client,
             AgentThreads threads,
             TokenPolicy inForce,
             @Nullable RemotePolicy remote) {

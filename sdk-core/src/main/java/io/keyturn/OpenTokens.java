@@ -20,6 +20,7 @@ import io.keyturn.provider.TokenProvider;
 import io.keyturn.provider.TokenStatus;
 import io.keyturn.provider.TokenUnavailableException;
 import io.keyturn.source.SourceContext;
+import io.keyturn.source.SourceHost;
 import io.keyturn.token.Reason;
 import io.keyturn.token.Token;
 import java.nio.file.Path;
@@ -50,6 +51,10 @@ final class OpenTokens implements AutoCloseable {
     /** What the agent was started with: some of it is in force for its whole life. */
     private final AgentConfiguration started;
 
+    /** Makes the connections of the agent's own calls. */
+    private final OkHttpClient client;
+
+    private final SourceHost host;
     private final EndpointBindings bindings;
     private final Map<Handle, StableProvider> handles = new ConcurrentHashMap<>();
     /** Tokens that were removed: should one come back, its versions are counted on. Used by the one who reloads. */
@@ -86,6 +91,14 @@ final class OpenTokens implements AutoCloseable {
         this.threads = new AgentThreads(plan.clock, configuration.poll(), plan.listeners);
         this.bindings = new EndpointBindings(List.of(), threads.events(), plan.clock, threads::later);
         this.started = configuration;
+        this.client = plan.client == null ? configuration.http().client() : plan.client;
+        this.host = new SourceHost(
+                plan.variables,
+                plan.clock,
+                threads.watcher(),
+                client,
+                threads::laterOnNetwork,
+                !live || plan.onlyLooks());
         RemotePolicy policy = policy(configuration, null);
         Map<String, OpenToken> tokens = opened(configuration, Map.of(), policy);
         this.edition = new Edition(configuration, tokens, policy);
@@ -105,7 +118,7 @@ final class OpenTokens implements AutoCloseable {
         }
         PolicyCalls calls = policyCalls;
         if (calls == null) {
-            calls = new PolicyCalls(plan.client);
+            calls = new PolicyCalls(client);
             policyCalls = calls;
         }
         return calls.policy(options, started.name());
@@ -124,7 +137,7 @@ final class OpenTokens implements AutoCloseable {
         Map<Set<String>, SourceContext> contexts = new HashMap<>();
         for (TokenPlan written : next.tokens()) {
             SourceContext context = contexts.computeIfAbsent(
-                    written.options().allow(), allow -> plan.context(allow, threads.watcher()));
+                    written.options().allow(), allow -> new SourceContext(host, plan.folder, allow));
             TokenPlan token = opened(written, context);
             OpenToken present = before.get(token.name());
             tokens.put(
@@ -135,7 +148,7 @@ final class OpenTokens implements AutoCloseable {
                                     token,
                                     present == null ? removed.get(token.name()) : present,
                                     started.fingerprintKey(),
-                                    plan.client,
+                                    client,
                                     threads,
                                     inForce,
                                     policy));
@@ -353,8 +366,7 @@ final class OpenTokens implements AutoCloseable {
     }
 
     CheckReport check(Duration limit, Set<String> names) {
-        OkHttpClient http = plan.client == null ? new OkHttpClient() : plan.client;
-        try (Probe probe = new Probe(http, bindings.networkInterceptor(), limit, threads.nanos())) {
+        try (Probe probe = new Probe(client, bindings.networkInterceptor(), limit, threads.nanos())) {
             return TokenChecks.report(agent(), chosen(names), limit, subject -> prove(subject, probe));
         }
     }
@@ -396,6 +408,7 @@ final class OpenTokens implements AutoCloseable {
         bindings.close();
         closePolicy();
         providers().forEach(Providers::close);
+        host.close();
         // After them, since this is the last status that is written.
         phase = AgentStatus.Phase.CLOSED;
         probes.closed();

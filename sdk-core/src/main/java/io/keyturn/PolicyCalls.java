@@ -1,19 +1,14 @@
 package io.keyturn;
 
 import io.keyturn.policy.RemotePolicy;
-import java.io.IOException;
+import io.keyturn.source.AgentCalls;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import okhttp3.Authenticator;
 import okhttp3.ConnectionPool;
-import okhttp3.CookieJar;
 import okhttp3.Dispatcher;
-import okhttp3.Interceptor;
 import okhttp3.OkHttpClient;
-import okhttp3.Response;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The connections and threads over which an agent's policy is asked. They are the agent's, not the policy's: a request that
@@ -31,8 +26,8 @@ final class PolicyCalls implements AutoCloseable {
     private final Dispatcher dispatcher = new Dispatcher();
     private final OkHttpClient http;
 
-    /** Nothing is connected yet; {@code client} is the program's, if it has one. */
-    PolicyCalls(@Nullable OkHttpClient client) {
+    /** Nothing is connected yet; {@code client} is that of the agent's own calls. */
+    PolicyCalls(OkHttpClient client) {
         ThreadPoolExecutor pool = new ThreadPoolExecutor(
                 MOST,
                 MOST,
@@ -42,24 +37,9 @@ final class PolicyCalls implements AutoCloseable {
                 DaemonThreads.named("keyturn-policy"));
         pool.allowCoreThreadTimeOut(true);
         this.threads = pool;
-        this.http = (client == null ? new OkHttpClient() : client)
-                .newBuilder()
+        this.http = AgentCalls.own(client)
                 .dispatcher(dispatcher)
                 .connectionPool(connections)
-                .followRedirects(false)
-                .followSslRedirects(false)
-                .cache(null)
-                .cookieJar(CookieJar.NO_COOKIES)
-                .authenticator(Authenticator.NONE)
-                .addNetworkInterceptor(PolicyCalls::withoutRetryAfter)
-                .build();
-    }
-
-    /** OkHttp would obey the header by trying again, and throw if its number is too large. */
-    private static Response withoutRetryAfter(Interceptor.Chain chain) throws IOException {
-        return chain.proceed(chain.request())
-                .newBuilder()
-                .removeHeader("Retry-After")
                 .build();
     }
 

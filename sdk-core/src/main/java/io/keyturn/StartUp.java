@@ -2,8 +2,10 @@ package io.keyturn;
 
 import io.keyturn.check.ConnectivityCheck.Subject;
 import io.keyturn.provider.TokenUnavailableException;
+import io.keyturn.source.SourceException;
 import io.keyturn.token.Reason;
 import io.keyturn.token.Token;
+import io.keyturn.token.TokenException;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,8 +27,13 @@ final class StartUp {
     private static final Duration PAUSE = Duration.ofMillis(20);
 
     /** What may be mended while the agent starts; anything else is told at once. */
-    private static final Set<Reason> WORTH_WAITING =
-            Set.of(Reason.ABSENT, Reason.UNREACHABLE, Reason.MALFORMED, Reason.EXPIRED);
+    private static final Set<Reason> WORTH_WAITING = Set.of(
+            Reason.ABSENT,
+            Reason.UNREACHABLE,
+            Reason.STORE_UNREACHABLE,
+            Reason.SEALED,
+            Reason.MALFORMED,
+            Reason.EXPIRED);
 
     private final LongSupplier nanos;
     private final Duration limit;
@@ -92,7 +99,14 @@ final class StartUp {
     }
 
     private static boolean isHopeless(TokenUnavailableException failure) {
-        return failure.attempts().stream().noneMatch(attempt -> WORTH_WAITING.contains(attempt.reason()));
+        return failure.attempts().stream().noneMatch(StartUp::isWorthWaiting);
+    }
+
+    /** What wants to be asked again may have another answer then, whatever it has now. */
+    private static boolean isWorthWaiting(TokenException attempt) {
+        return WORTH_WAITING.contains(attempt.reason())
+                || (attempt instanceof SourceException source
+                        && source.retryAfter().isPresent());
     }
 
     private static TokenUnavailableException together(List<TokenUnavailableException> failures) {

@@ -26,7 +26,7 @@ record TokenIntake(
         TokenOptions options,
         TokenPolicy policy,
         @Nullable Secret fingerprintKey,
-        @Nullable OkHttpClient client,
+        OkHttpClient client,
         LongSupplier nanos)
         implements Intake {
     @Override
@@ -50,7 +50,7 @@ record TokenIntake(
             Trial.run(
                     request,
                     target,
-                    client == null ? new OkHttpClient() : client,
+                    client,
                     EndpointBindings.carrying(candidate, options.placement(), policy),
                     options.refresh().timeout(),
                     nanos);

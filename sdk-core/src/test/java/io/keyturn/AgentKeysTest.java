@@ -94,9 +94,35 @@ class AgentKeysTest {
             @SuppressWarnings("unchecked")
             Map<String, Object> next = (Map<String, Object>) at.computeIfAbsent(step, s -> map());
             at = next;
+            if (step.equals("oauth2")) {
+                at.putAll(oauth2(steps.get(steps.indexOf(step) + 1)));
+            }
         }
         at.put(steps.get(steps.size() - 1), value(row.example));
         return root;
+    }
+
+    /** What must stand beside a key of a token service. */
+    private static Map<String, Object> oauth2(String key) {
+        Map<String, Object> beside = map("token_url", "https://idp.example.com/token", "client_id", "agent");
+        if (key.startsWith("client_assertion")) {
+            return beside;
+        }
+        if (Set.of("private_key", "key_id", "algorithm").contains(key.replaceAll("x$", ""))) {
+            beside.put("private_key", map("file", "key.pem"));
+        } else {
+            beside.put("client_secret", "${SECRET}");
+        }
+        if (key.startsWith("refresh_token")) {
+            beside.put("grant", "refresh_token");
+            beside.put("refresh_token", map("file", "refresh", "save", "true"));
+        } else if (key.startsWith("subject_token")) {
+            beside.put("grant", "token_exchange");
+            beside.put("subject_token", map("file", "subject"));
+        } else if (key.startsWith("assertion")) {
+            beside.put("grant", "jwt_bearer");
+        }
+        return beside;
     }
 
     private static Map<String, Object> token(String path) {

@@ -10,9 +10,9 @@ import io.keyturn.config.Settings;
 import io.keyturn.config.Written;
 import io.keyturn.http.Placement;
 import io.keyturn.policy.Endpoint;
-import io.keyturn.source.FileWatcher;
 import io.keyturn.source.SourceContext;
 import io.keyturn.source.SourceException;
+import io.keyturn.source.SourceHost;
 import io.keyturn.token.Secret;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -61,8 +61,14 @@ class AgentSettingsTest {
     }
 
     private String revealed(TokenPlan token) throws SourceException {
+        return revealed(token, folder);
+    }
+
+    private String revealed(TokenPlan token, Path of) throws SourceException {
         SourceContext context = new SourceContext(
-                variables::get, Clock.systemUTC(), token.options().allow(), FileWatcher.none());
+                SourceHost.reading(variables::get, Clock.systemUTC()),
+                of,
+                token.options().allow());
         return token.opened(context).source().fetch().orElseThrow().value().reveal();
     }
 
@@ -185,7 +191,7 @@ class AgentSettingsTest {
                 arguments(map("tokens", map("../a", map("env", "A"))), "agent.yaml:3:5 agent.tokens: " + name),
                 arguments(
                         map("tokens", map("a", map("endpoint", ok))),
-                        "agent.yaml:4:7 agent.tokens.a: has no source: one of value, env, file and first_of is needed"),
+                        "agent.yaml:4:7 agent.tokens.a: has no source: one of value, env, file, command, oauth2, vault, aws_secrets_manager and first_of is needed"),
                 arguments(
                         map("api_token", map("env", "A", "endpoint", ok, "check", "GET /")),
                         "agent.yaml:4:5 agent.api_token: 'endpoint' stands beside 'api_token', not in it\n"
@@ -334,8 +340,8 @@ class AgentSettingsTest {
 
         assertThat(settings.problems()).isEmpty();
         assertThat(settings.name()).isEqualTo(canary.token());
-        assertThat(revealed(settings.tokens().get(0))).isEqualTo(canary.token());
-        assertThat(revealed(settings.tokens().get(1))).isEqualTo("inside");
+        assertThat(revealed(settings.tokens().get(0), folder.resolve("config"))).isEqualTo(canary.token());
+        assertThat(revealed(settings.tokens().get(1), folder.resolve("config"))).isEqualTo("inside");
     }
 
     @Test
@@ -393,8 +399,7 @@ class AgentSettingsTest {
                                 + " character at index " + Canary.TOKEN.length() + " (a line break)"),
                 arguments(
                         map("vault", map("path", "x")),
-                        "agent.yaml:4:5 agent.fingerprint_key: 'vault' is not supported yet:"
-                                + " it will need keyturn-vault on the class path"));
+                        "agent.yaml:4:5 agent.fingerprint_key: 'vault' needs keyturn-vault on the class path"));
     }
 
     @ParameterizedTest

@@ -24,7 +24,7 @@ class GuaranteesTest {
     private static final Pattern LINK = Pattern.compile("\\]\\(([^):#]+)\\)");
 
     static Stream<Path> pages() throws IOException {
-        try (Stream<Path> docs = Files.list(ROOT.resolve("docs"))) {
+        try (Stream<Path> docs = Files.walk(ROOT.resolve("docs"))) {
             List<Path> pages = new ArrayList<>(
                     docs.filter(page -> page.toString().endsWith(".md")).toList());
             pages.add(SECURITY);

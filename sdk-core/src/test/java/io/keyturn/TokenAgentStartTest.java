@@ -176,7 +176,7 @@ class TokenAgentStartTest {
                         .token("one", file("/nowhere/one"))
                         .token("there", value("token-1"))
                         .token("two", file("/nowhere/two"))
-                        .startTimeout(Duration.ofMillis(100))
+                        .startTimeout(Duration.ofMillis(500))
                         .start());
 
         assertThat(e).hasMessage("no token 'one': file /nowhere/one does not exist");

@@ -178,7 +178,7 @@ class WatchTest {
         Files.delete(folder.resolve("token"));
 
         says("(?m)^20\\S+Z  refresh_failed +api_token: file .*/token does not exist$");
-        says("(?m)^20\\S+Z  check +api_token resolve: warn: the last good token serves");
+        says("(?m)^20\\S+Z  check +api_token resolve: warn: .* since 20\\S+Z; the last good token serves");
         says("(?m)^20\\S+Z  check +warn: ");
     }
 

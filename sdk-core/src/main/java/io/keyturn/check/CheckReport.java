@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 public record CheckReport(
         String agent, List<Problem> errors, List<TokenCheck> tokens, List<Need> needs, boolean strict) {
     /** The reasons for which there is no token at all. */
-    private static final Set<String> MISSING = Set.of("unset", "absent");
+    private static final Set<String> MISSING = Set.of("unset", "absent", "invalid");
 
     /**
      * One step on the way of a token.

@@ -190,6 +190,9 @@ public final class ConnectivityCheck {
         }
         try {
             Snapshot snapshot = subject.provider.snapshot();
+            if (!isActive(snapshot.token())) {
+                return null;
+            }
             resolved(snapshot);
             expiry(snapshot.token());
             steps.passed(
@@ -212,8 +215,7 @@ public final class ConnectivityCheck {
                     "resolve",
                     Status.WARN,
                     "degraded",
-                    "the last good token serves, since its source fails: "
-                            + failure.get().why(),
+                    failure.get().why() + since() + "; the last good token serves",
                     Fix.of(failure.get()));
         } else if (snapshot.token().beginsWithBearer()) {
             steps.add(
@@ -227,9 +229,40 @@ public final class ConnectivityCheck {
         }
     }
 
+    /** Asks who issued it; where that is not possible it counts as active. */
+    private boolean isActive(Token token) {
+        TokenSource source = subject.provider.source();
+        try {
+            if (source.isActive(token).orElse(true)) {
+                return true;
+            }
+            steps.add(
+                    "resolve",
+                    Status.FAIL,
+                    Reason.REVOKED.word(),
+                    source.describe() + ": its issuer says that the token is not active",
+                    "a request that the API refuses with 401 has it fetched anew");
+        } catch (SourceException e) {
+            steps.add("resolve", Status.UNKNOWN, e.reason().word(), String.valueOf(e.getMessage()), Fix.of(e));
+        }
+        return false;
+    }
+
+    private String since() {
+        return subject.provider
+                .failingSince()
+                .map(since -> " since " + since.truncatedTo(ChronoUnit.SECONDS))
+                .orElse("");
+    }
+
     private void expiry(Token token) {
+        Instant refresh = subject.provider.status().refreshAt();
         if (token.expiresAt().isEmpty()) {
-            steps.passed("expiry", "not known");
+            // That a file is looked at beside its events is nobody's concern; that a store is asked is.
+            String next = refresh == null || subject.provider.source().isLocal()
+                    ? ""
+                    : "; asked for again at " + refresh.truncatedTo(ChronoUnit.SECONDS);
+            steps.passed("expiry", "not known" + next);
             return;
         }
         Instant end = token.expiresAt().get();
@@ -237,7 +270,6 @@ public final class ConnectivityCheck {
         Duration soon = token.issuedAt()
                 .map(issued -> Duration.between(issued, end).dividedBy(5))
                 .orElse(Duration.ofDays(1));
-        Instant refresh = subject.provider.status().refreshAt();
         String detail = "ends at " + end + ", in " + human(left)
                 + (refresh == null ? "" : "; fetched anew at " + refresh.truncatedTo(ChronoUnit.SECONDS));
         if (left.compareTo(soon) < 0) {
@@ -265,8 +297,15 @@ public final class ConnectivityCheck {
             steps.passed("resolve", subject.provider.source().describe());
         }
         boolean missing = reason == Reason.UNSET || reason == Reason.ABSENT;
-        Status status = reason == Reason.UNREACHABLE ? Status.UNKNOWN : Status.FAIL;
-        steps.add(step, missing && !subject.required ? Status.WARN : status, reason.word(), e.why(), Fix.of(e));
+        steps.add(step, missing && !subject.required ? Status.WARN : status(reason), reason.word(), e.why(), Fix.of(e));
+    }
+
+    private static Status status(Reason reason) {
+        return switch (reason) {
+            case UNREACHABLE, STORE_UNREACHABLE, SEALED -> Status.UNKNOWN;
+            case HELD_BY_AGENT -> Status.SKIP;
+            default -> Status.FAIL;
+        };
     }
 
     private static String step(Reason reason) {

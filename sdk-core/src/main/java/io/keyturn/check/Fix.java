@@ -20,6 +20,11 @@ final class Fix {
             case UNSAFE_FILE -> "make it a regular file that only its owner can read and write";
             case MALFORMED -> "store the token alone there, or a JSON document with the token in it";
             case UNREACHABLE -> "look at the source itself: it did not tell whether it has the token";
+            case STORE_UNREACHABLE -> "look at the store: is it there, and is it reached from here?";
+            case SEALED -> "unseal the store";
+            case LOGIN_REFUSED -> "correct the credentials that this program proves itself with";
+            case REVOKED -> "store another token there";
+            case HELD_BY_AGENT -> "ask the running agent: keyturn status";
             case EXPIRED -> "issue a new token and store it there";
             case UNKNOWN_EXPIRY -> "set expires_at and issued_at";
             case LIFETIME -> "issue a token that ends earlier";

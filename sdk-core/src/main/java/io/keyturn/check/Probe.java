@@ -2,14 +2,11 @@ package io.keyturn.check;
 
 import io.keyturn.http.TokenUse;
 import io.keyturn.policy.Endpoint;
-import io.keyturn.token.TokenException;
+import io.keyturn.source.AgentCalls;
 import java.io.IOException;
-import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Proxy;
-import java.net.SocketTimeoutException;
-import java.net.UnknownHostException;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.List;
@@ -18,11 +15,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
-import javax.net.ssl.SSLException;
-import okhttp3.Authenticator;
 import okhttp3.Call;
 import okhttp3.ConnectionPool;
-import okhttp3.CookieJar;
 import okhttp3.EventListener;
 import okhttp3.Handshake;
 import okhttp3.HttpUrl;
@@ -72,26 +66,12 @@ public final class Probe implements AutoCloseable {
      * @param limit the time for all requests together
      */
     public Probe(OkHttpClient client, Interceptor attaching, Duration limit, LongSupplier nanos) {
-        this.client = client.newBuilder()
+        this.client = AgentCalls.own(client)
                 .connectionPool(connections)
-                .followRedirects(false)
-                .followSslRedirects(false)
-                .cache(null)
-                .cookieJar(CookieJar.NO_COOKIES)
-                .authenticator(Authenticator.NONE)
-                .addNetworkInterceptor(Probe::withoutRetryAfter)
                 .addNetworkInterceptor(attaching)
                 .build();
         this.nanos = nanos;
         this.deadline = nanos.getAsLong() + limit.toNanos();
-    }
-
-    /** OkHttp would obey the header by trying again, and throw if its number is too large. */
-    private static Response withoutRetryAfter(Interceptor.Chain chain) throws IOException {
-        return chain.proceed(chain.request())
-                .newBuilder()
-                .removeHeader("Retry-After")
-                .build();
     }
 
     /** The body that a method needs: an empty one. */
@@ -117,7 +97,7 @@ public final class Probe implements AutoCloseable {
                     response.isRedirect() ? place(response.request().url(), response.header("Location")) : null;
             return new Answer(response.code(), millisSince(started), path.describe(), location, found, null);
         } catch (IOException e) {
-            return new Answer(0, millisSince(started), why(e), null, null, e);
+            return new Answer(0, millisSince(started), AgentCalls.why(e), null, null, e);
         } catch (RuntimeException e) {
             // An interceptor or a resolver of the program's own; its message may hold anything.
             String why = "the HTTP client failed with " + e.getClass().getName();
@@ -147,26 +127,6 @@ public final class Probe implements AutoCloseable {
                         .password("")
                         .build()
                         .toString();
-    }
-
-    private static String why(IOException e) {
-        if (e instanceof TokenException) {
-            return String.valueOf(e.getMessage());
-        }
-        if (e instanceof UnknownHostException) {
-            return "DNS does not know the host";
-        }
-        if (e instanceof ConnectException) {
-            return "nobody accepts connections there";
-        }
-        if (e instanceof SSLException) {
-            // What TLS has to say is of certificates, and needed to mend them; it never sees the request.
-            return "TLS failed: " + String.valueOf(e.getMessage()).replaceAll("\\s+", " ");
-        }
-        boolean late = e instanceof SocketTimeoutException || "timeout".equals(e.getMessage());
-        return late
-                ? "no answer in time"
-                : "the connection broke (" + e.getClass().getSimpleName() + ")";
     }
 
     /** Hears how the connection is made; OkHttp may race several addresses, each on a thread of its own. */

@@ -86,6 +86,41 @@ public final class Settings {
         return unread(new Node(at, null, null, byKey));
     }
 
+    /**
+     * Settings that a program writes: maps, lists, and whatever else stands for its text as it is, without references.
+     */
+    public static Settings of(Map<String, ?> map) {
+        return of(Location.of(""), map);
+    }
+
+    private static Settings of(Location at, Object value) {
+        if (value instanceof Map<?, ?> map) {
+            List<Entry> entries = new ArrayList<>();
+            map.forEach((key, each) -> {
+                Location place = at.child(String.valueOf(key));
+                entries.add(new Entry(String.valueOf(key), place, of(place, each)));
+            });
+            return map(at, entries);
+        }
+        if (value instanceof Collection<?> list) {
+            return list(at, list.stream().map(each -> of(at, each)).toList());
+        }
+        return text(at, new Literal(String.valueOf(value)));
+    }
+
+    /** A text that is what it is. It may be a secret. */
+    private record Literal(String text) implements Template {
+        @Override
+        public String expand(References references) {
+            return text;
+        }
+
+        @Override
+        public String toString() {
+            return "[text]";
+        }
+    }
+
     private static Settings unread(Node node) {
         return new Settings(node, Reading.forgetting(), NOTHING);
     }

@@ -1,5 +1,6 @@
 package io.keyturn.provider;
 
+import io.keyturn.token.Token;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -11,13 +12,10 @@ import org.jspecify.annotations.Nullable;
  * answer that is younger than its beginning waits for the {@linkplain #following next}.
  */
 final class Flight extends CompletableFuture<Snapshot> {
-    /** What a flight is for that no server's refusal has led to. */
-    static final long NO_REJECTION = 0;
-
     /** What follows a flight that has ended: nothing any more. */
-    private static final Flight NONE = new Flight(NO_REJECTION, 0);
+    private static final Flight NONE = new Flight(null, 0);
 
-    private final long rejected;
+    private final @Nullable Token rejected;
     private final long wantedNanos;
     private final AtomicBoolean begun = new AtomicBoolean();
     private final AtomicReference<@Nullable Flight> next = new AtomicReference<>();
@@ -27,17 +25,23 @@ final class Flight extends CompletableFuture<Snapshot> {
     /**
      * A flight that somebody wants.
      *
-     * @param rejected the version that a server has refused, which is why; or {@link #NO_REJECTION}
+     * @param rejected the version that a server has refused, which is why; null if that is not why
      * @param wantedNanos when, by the monotonic clock
      */
-    Flight(long rejected, long wantedNanos) {
+    Flight(@Nullable Token rejected, long wantedNanos) {
         this.rejected = rejected;
         this.wantedNanos = wantedNanos;
     }
 
     /** Whether a server's refusal of this version has led to it. */
-    boolean isFor(long generation) {
-        return rejected == generation;
+    boolean isFor(Token version) {
+        return rejected != null && rejected.generation() == version.generation();
+    }
+
+    /** The version whose refusal has led to it; null if none has. */
+    @Nullable
+    Token rejected() {
+        return rejected;
     }
 
     /** Whether what it brings will have been read after this moment. */
@@ -95,7 +99,7 @@ final class Flight extends CompletableFuture<Snapshot> {
     /** The flight that begins when this one has ended; null if it has. */
     @Nullable
     Flight following(long nowNanos) {
-        next.compareAndSet(null, new Flight(NO_REJECTION, nowNanos));
+        next.compareAndSet(null, new Flight(null, nowNanos));
         return next();
     }
 

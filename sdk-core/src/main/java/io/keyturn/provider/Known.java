@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param superseded the fingerprint of what the source had when a response header brought {@code last}; null if the source
  *     brought it
  * @param failure why the last fetch brought no token; null if it brought one
+ * @param failingSince when the first of the fetches failed of which none has brought a token since; null if the last did
  * @param tries how many fetches in a row brought nothing new although something was wanted
  * @param refreshAt when {@code last} is fetched anew ahead of its end; null if it does not end, or that time has passed
  * @param askAtNanos when the source is asked next in any case, by the monotonic clock
@@ -29,6 +30,7 @@ record Known(
         @Nullable Snapshot last,
         @Nullable String superseded,
         @Nullable TokenUnavailableException failure,
+        @Nullable Instant failingSince,
         int tries,
         @Nullable Instant refreshAt,
         long askAtNanos,
@@ -41,23 +43,45 @@ record Known(
 
     /** Nothing yet, apart from the token that another provider of the same name had. */
     static Known after(@Nullable Snapshot last, long nowNanos) {
-        return new Known(0, null, last, null, null, 0, null, nowNanos + NEVER_NANOS, nowNanos);
+        return new Known(0, null, last, null, null, null, 0, null, nowNanos + NEVER_NANOS, nowNanos);
     }
 
     /** The same after a version that another provider of the same name has found since. */
     Known after(Snapshot other) {
-        return new Known(fetches, token, other, superseded, failure, tries, refreshAt, askAtNanos, quietUntilNanos);
+        return new Known(
+                fetches,
+                token,
+                other,
+                superseded,
+                failure,
+                failingSince,
+                tries,
+                refreshAt,
+                askAtNanos,
+                quietUntilNanos);
     }
 
     /** The two clocks at one moment, and what chance says of it. */
     record Moment(Instant wall, long nanos, double random) {}
 
-    /** What to do when: the token's policy with what its source says. */
-    record Plan(RefreshPolicy policy, Optional<Duration> every) {
+    /**
+     * What to do when: the token's policy with what its source says.
+     *
+     * @param shared whether others ask the same source: a store, and not what lies on this machine
+     */
+    record Plan(RefreshPolicy policy, Optional<Duration> every, boolean shared) {
         long askAt(Moment now) {
             return now.nanos
-                    + every.map(period -> (long) (RefreshPolicy.nanos(period) * (0.95 + 0.1 * now.random)))
+                    // Never later than was asked for, and far enough apart that agents which began together do not stay
+                    // so.
+                    + every.map(period -> (long) (RefreshPolicy.nanos(period) * (0.8 + 0.2 * now.random)))
                             .orElse(NEVER_NANOS);
+        }
+
+        /** How long to wait for a look at a store that has failed more than once: long enough for a fleet to spread. */
+        long spreadNanos(Moment now) {
+            return every.map(period -> (long) (RefreshPolicy.nanos(period) * (0.25 + 0.75 * now.random)))
+                    .orElse(0L);
         }
     }
 
@@ -81,6 +105,7 @@ record Known(
                 found,
                 null,
                 null,
+                null,
                 further,
                 stale ? null : refresh,
                 stale ? again(further, plan, now) : plan.askAt(now),
@@ -97,19 +122,29 @@ record Known(
                 last,
                 superseded,
                 null,
+                null,
                 further,
                 stale ? null : refreshAt,
                 stale ? again(further, plan, now) : plan.askAt(now),
                 now.nanos);
     }
 
-    /** The fetch has failed: the token stays. */
-    Known failed(TokenUnavailableException why, Moment now) {
+    /**
+     * The fetch has failed: the token stays. Each delay is longer than the one before. But where a token that does not end
+     * was only looked at, nothing is urgent, and of a store that comes back after a minute the agents of a fleet whose
+     * failures are young would ask far more than their share in the first seconds: they spread over the time between two
+     * looks. A server that refuses the token meanwhile has the store asked without that.
+     */
+    Known failed(TokenUnavailableException why, Plan plan, Moment now) {
         int further = tries + 1;
         long delay = Math.max(RefreshPolicy.delayNanos(further, now.random), RefreshPolicy.nanos(retryAfter(why)));
         long next = now.nanos + delay;
+        boolean onlyLooked =
+                plan.shared && token != null && token.expiresAt().isEmpty() && superseded == null && further > 1;
+        long ask = onlyLooked ? now.nanos + Math.max(delay, plan.spreadNanos(now)) : next;
         Instant refresh = refreshAt == null || !now.wall.isBefore(refreshAt) ? null : refreshAt;
-        return new Known(fetches + 1, token, last, superseded, why, further, refresh, next, next);
+        Instant since = failingSince == null ? now.wall : failingSince;
+        return new Known(fetches + 1, token, last, superseded, why, since, further, refresh, ask, next);
     }
 
     /** A response header has brought the next token. */
@@ -117,14 +152,15 @@ record Known(
         Instant refresh = refreshAt(offer.token(), plan.policy, now);
         String replaced =
                 superseded != null || last == null ? superseded : last.token().fingerprint();
-        return new Known(fetches, offer.token(), offer, replaced, failure, 0, refresh, askAtNanos, now.nanos);
+        return new Known(
+                fetches, offer.token(), offer, replaced, failure, failingSince, 0, refresh, askAtNanos, now.nanos);
     }
 
     // --- what time does ---
 
     /** The token has ended. A response header's is then forgotten: the source may have another again. */
     Known expired() {
-        return new Known(fetches, null, last, null, failure, tries, null, askAtNanos, quietUntilNanos);
+        return new Known(fetches, null, last, null, failure, failingSince, tries, null, askAtNanos, quietUntilNanos);
     }
 
     /**
@@ -139,13 +175,24 @@ record Known(
         boolean revived = living != null && token == null;
         boolean doubtful = failure != null && failure.reason() == Reason.EXPIRED;
         return revived || doubtful
-                ? new Known(fetches, living, last, superseded, failure, tries, refreshAt, nanos, quietUntilNanos)
+                ? new Known(
+                        fetches,
+                        living,
+                        last,
+                        superseded,
+                        failure,
+                        failingSince,
+                        tries,
+                        refreshAt,
+                        nanos,
+                        quietUntilNanos)
                 : this;
     }
 
     /** The token that a response header brought was rejected, so that the source's own counts again. */
     Known withoutOffer() {
-        return new Known(fetches, token, last, null, failure, tries, refreshAt, askAtNanos, quietUntilNanos);
+        return new Known(
+                fetches, token, last, null, failure, failingSince, tries, refreshAt, askAtNanos, quietUntilNanos);
     }
 
     /** What is handed out with all that belongs to it; null if there is none, or it has ended. */

@@ -116,7 +116,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         this.source = source;
         this.intake = intake;
         this.form = form;
-        this.plan = new Plan(policy, Optional.ofNullable(policy.every()).or(source::every));
+        this.plan = new Plan(policy, Optional.ofNullable(policy.every()).or(source::every), !source.isLocal());
         this.context = context;
         this.numbered = before == null ? new AtomicReference<>(Numbered.NONE) : before.numbered;
         // One that has found nothing has nothing to tell: so no chain of them is kept.
@@ -191,8 +191,8 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
                 return false;
             }
             // What another flight brings may have been read before the server refused this version.
-            Flight asked = fetch(seen, rejected.generation());
-            boolean younger = asked.isFor(rejected.generation()) || asked.isToCome();
+            Flight asked = fetch(seen, rejected);
+            boolean younger = asked.isFor(rejected) || asked.isToCome();
             try {
                 if (await(asked, timeoutNanos() - passed).token().generation() != rejected.generation()) {
                     return true;
@@ -238,6 +238,11 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
     /** Why the source gave nothing when it was last asked, while the token before it still serves. */
     public Optional<TokenUnavailableException> lastFailure() {
         return Optional.ofNullable(known.failure());
+    }
+
+    /** Since when the source has given nothing whenever it was asked. */
+    public Optional<Instant> failingSince() {
+        return Optional.ofNullable(known.failingSince());
     }
 
     /** How the token stands; asks nothing. */
@@ -332,7 +337,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         if (waiting != null && waiting.isKeptWaiting(nanos, timeoutNanos())) {
             tooLong(waiting);
         } else if (waiting == null && now.isDue(wall, nanos)) {
-            var unused = fetch(known, Flight.NO_REJECTION);
+            var unused = fetch(known, null);
         }
     }
 
@@ -389,7 +394,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         TokenUnavailableException failure = seen.failure();
         return failure != null && over == null && seen.isFailing(context.nanos().getAsLong())
                 ? CompletableFuture.failedFuture(failure)
-                : fetch(seen, Flight.NO_REJECTION);
+                : fetch(seen, null);
     }
 
     /** A fetch that begins after this call: what is under way may have read the source before it. */
@@ -397,7 +402,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         while (true) {
             Flight running = flight.get();
             Flight mine = running == null
-                    ? fetch(known, Flight.NO_REJECTION)
+                    ? fetch(known, null)
                     : running.following(context.nanos().getAsLong());
             if (mine != null) {
                 TokenUnavailableException ended = over;
@@ -414,9 +419,9 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
      * The fetch that is under way, or a new one.
      *
      * @param seen what the caller knew when it decided to ask
-     * @param rejected the version that a server has refused, if that is why
+     * @param rejected the version that a server has refused, if that is why; else null
      */
-    private Flight fetch(Known seen, long rejected) {
+    private Flight fetch(Known seen, @Nullable Token rejected) {
         Flight mine = new Flight(rejected, context.nanos().getAsLong());
         Flight running = flight.compareAndExchange(null, mine);
         if (running != null) {
@@ -459,7 +464,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
     private void changed() {
         while (over == null) {
             long now = context.nanos().getAsLong();
-            Flight mine = new Flight(Flight.NO_REJECTION, now);
+            Flight mine = new Flight(null, now);
             Flight running = flight.compareAndExchange(null, mine);
             Flight first = running == null ? mine : running;
             if (first.begin()) {
@@ -564,7 +569,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
     private Outcome travel(Flight mine) {
         try {
             TokenUnavailableException ended = over;
-            return ended != null ? new Outcome(null, ended) : judge(fetched(), mine);
+            return ended != null ? new Outcome(null, ended) : judge(fetched(mine.rejected()), mine);
         } catch (TokenUnavailableException e) {
             return failed(mine, e);
         } catch (TokenException e) {
@@ -576,8 +581,8 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         }
     }
 
-    private TokenDocument fetched() throws TokenException {
-        Optional<TokenDocument> answer = source.fetch();
+    private TokenDocument fetched(@Nullable Token rejected) throws TokenException {
+        Optional<TokenDocument> answer = rejected == null ? source.fetch() : source.fetchInsteadOf(rejected);
         if (answer.isEmpty()) {
             throw TokenUnavailableException.of(
                     name, source.sources().stream().map(TokenSource::absence).toList());
@@ -608,7 +613,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
                 prove(before, found);
                 proved = true;
             }
-            boolean rejected = mine.isFor(found.token().generation());
+            boolean rejected = mine.isFor(found.token());
             Known after = kept == null ? before.found(found, rejected, plan, now()) : before.unchanged(plan, now());
             TokenUnavailableException ended = over;
             if (ended != null) {
@@ -701,7 +706,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         boolean counted = false;
         Known before = known;
         while (!counted && over == null) {
-            counted = KNOWN.compareAndSet(this, before, before.failed(e, now));
+            counted = KNOWN.compareAndSet(this, before, before.failed(e, plan, now));
             before = known;
         }
         if (counted) {

@@ -5,13 +5,16 @@ import io.keyturn.token.TokenDocument;
 import java.util.Optional;
 
 /** An environment variable; empty is the same as not set. */
-record EnvSource(String variable, SourceContext context) implements TokenSource {
+record EnvSource(String variable, Form form, SourceContext context) implements TokenSource {
+    /** What a person should know of a token from a variable: a process sees its environment as it was at its start. */
+    static final String ONLY_AT_RESTART = " (changes only at restart)";
+
     @Override
     public Optional<TokenDocument> fetch() throws SourceException {
         String text = context.variables().apply(variable);
         return text == null || text.isEmpty()
                 ? Optional.empty()
-                : Optional.of(Documents.ofText(text, describe()).withOrigin(describe() + Documents.ONLY_AT_RESTART));
+                : Optional.of(form.document(text, describe()).withOrigin(describe() + ONLY_AT_RESTART));
     }
 
     @Override
@@ -32,6 +35,6 @@ record EnvSource(String variable, SourceContext context) implements TokenSource 
 
     @Override
     public TokenSource in(SourceContext other) {
-        return new EnvSource(variable, other);
+        return new EnvSource(variable, form, other);
     }
 }

@@ -20,7 +20,6 @@ final class FencedReferences implements References {
     private static final List<Path> ALWAYS = List.of(Path.of("/run/secrets"), Path.of("/var/run/secrets"));
 
     private final SourceContext context;
-    private final Path folder;
     private final List<Path> roots;
     private final boolean open;
 
@@ -29,16 +28,15 @@ final class FencedReferences implements References {
 
     private final List<FileWatches> watches = new CopyOnWriteArrayList<>();
 
-    FencedReferences(SourceContext context, Path folder, List<Path> roots, boolean open) {
+    FencedReferences(SourceContext context, List<Path> roots, boolean open) {
         this.context = context;
-        this.folder = folder;
         this.roots = roots;
         this.open = open;
     }
 
     /** The same references for one text that an agent reads again and again. */
     FencedReferences in(SourceContext agent) {
-        return new FencedReferences(agent, folder, roots, open);
+        return new FencedReferences(agent, roots, open);
     }
 
     @Override
@@ -49,7 +47,7 @@ final class FencedReferences implements References {
     @Override
     public @Nullable String file(String path) throws SourceException {
         Path file = resolve(path);
-        boolean inside = Stream.of(List.of(folder), roots, ALWAYS)
+        boolean inside = Stream.of(List.of(context.folder()), roots, ALWAYS)
                 .flatMap(List::stream)
                 .anyMatch(root -> file.startsWith(root.toAbsolutePath().normalize()));
         if (!inside) {
@@ -70,7 +68,7 @@ final class FencedReferences implements References {
 
     private Path resolve(String path) throws SourceException {
         try {
-            return folder.toAbsolutePath().resolve(path).normalize();
+            return context.folder().toAbsolutePath().resolve(path).normalize();
         } catch (InvalidPathException e) {
             throw new SourceException(Reason.INVALID, "${file:…} holds what is no path", null);
         }
@@ -87,19 +85,20 @@ final class FencedReferences implements References {
         };
     }
 
-    /** What was read before makes no difference. */
+    /** What was read before makes no difference, nor for whom: a configuration is read many times. */
     @Override
     public boolean equals(@Nullable Object other) {
         return other instanceof FencedReferences that
-                && context.equals(that.context)
-                && folder.equals(that.folder)
+                && context.variables().equals(that.context.variables())
+                && context.allow().equals(that.context.allow())
+                && context.folder().equals(that.context.folder())
                 && roots.equals(that.roots)
                 && open == that.open;
     }
 
     @Override
     public int hashCode() {
-        return folder.hashCode();
+        return context.folder().hashCode();
     }
 
     /** The watches of several files, which may become more. */

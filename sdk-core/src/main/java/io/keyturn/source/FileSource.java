@@ -8,17 +8,19 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** A file that holds a token document. */
-final class FileSource implements TokenSource {
+final class FileSource implements TokenStore {
     /** Events and the poll of the watcher come long before it; it is for what may go wrong with both. */
     static final Optional<Duration> EVERY = Optional.of(Duration.ofMinutes(1));
 
     private final Path file;
+    private final Form form;
     private final SourceContext context;
     /** What was read before; null until it is read, since most sources are only there to be opened as others. */
     private volatile @Nullable SecretFile secret;
 
-    FileSource(Path file, SourceContext context) {
+    FileSource(Path file, Form form, SourceContext context) {
         this.file = file;
+        this.form = form;
         this.context = context;
     }
 
@@ -34,11 +36,17 @@ final class FileSource implements TokenSource {
             return Optional.empty();
         }
         SecretFile.Content found = content.get();
-        TokenDocument document = Documents.parse(found.bytes(), found.modified(), describe());
+        TokenDocument document = form.document(found.bytes(), found.modified(), describe());
         // One that says nothing of its own comes from what this source is described as.
         return Optional.of(found.remark()
                 .map(remark -> document.withOrigin(describe() + " (" + remark + ")"))
                 .orElse(document));
+    }
+
+    /** The value alone, in a file that nobody but its owner can read. */
+    @Override
+    public void save(TokenDocument document) throws SourceException {
+        SecretFile.replace(file, document.value());
     }
 
     @Override
@@ -68,18 +76,21 @@ final class FileSource implements TokenSource {
 
     @Override
     public TokenSource forKey(String key) {
-        return new FileSource(Path.of(file.toString().replace("{key}", key)), context);
+        return new FileSource(Path.of(file.toString().replace("{key}", key)), form, context);
     }
 
     @Override
     public TokenSource in(SourceContext other) {
-        return new FileSource(file, other);
+        return new FileSource(file, form, other);
     }
 
     /** What was read before makes no difference. */
     @Override
     public boolean equals(@Nullable Object other) {
-        return other instanceof FileSource that && file.equals(that.file) && context.equals(that.context);
+        return other instanceof FileSource that
+                && file.equals(that.file)
+                && form == that.form
+                && context.equals(that.context);
     }
 
     @Override

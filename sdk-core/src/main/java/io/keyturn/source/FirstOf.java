@@ -1,5 +1,6 @@
 package io.keyturn.source;
 
+import io.keyturn.token.Token;
 import io.keyturn.token.TokenDocument;
 import java.time.Duration;
 import java.util.Comparator;
@@ -11,8 +12,23 @@ import java.util.stream.Collectors;
 record FirstOf(List<TokenSource> members) implements TokenSource {
     @Override
     public Optional<TokenDocument> fetch() throws SourceException {
+        return first(TokenSource::fetch);
+    }
+
+    /** Of the first that has one: whose token was refused is not known here, and the others know that it was not theirs. */
+    @Override
+    public Optional<TokenDocument> fetchInsteadOf(Token refused) throws SourceException {
+        return first(member -> member.fetchInsteadOf(refused));
+    }
+
+    @FunctionalInterface
+    private interface Asked {
+        Optional<TokenDocument> answer(TokenSource member) throws SourceException;
+    }
+
+    private Optional<TokenDocument> first(Asked asked) throws SourceException {
         for (TokenSource member : members) {
-            Optional<TokenDocument> found = member.fetch();
+            Optional<TokenDocument> found = asked.answer(member);
             if (found.isPresent()) {
                 return found.map(
                         document -> document.origin().isPresent() ? document : document.withOrigin(member.describe()));

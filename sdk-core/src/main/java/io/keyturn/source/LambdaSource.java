@@ -15,7 +15,7 @@ record LambdaSource(String describe, Callable<? extends TokenDocument> code) imp
         } catch (SourceException e) {
             throw e;
         } catch (TokenException e) {
-            throw Documents.from(describe, e);
+            throw Form.from(describe, e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new SourceException(Reason.UNREACHABLE, describe + " was interrupted", null);

@@ -1,16 +1,25 @@
 package io.keyturn.source;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
 import io.keyturn.token.Reason;
+import io.keyturn.token.Secret;
 import io.keyturn.token.TokenDocument;
 import io.keyturn.token.TokenException;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileStore;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
@@ -47,7 +56,7 @@ final class SecretFile {
             try {
                 return TokenDocument.decode(bytes);
             } catch (TokenException e) {
-                throw Documents.from("file " + file, e);
+                throw Form.from("file " + file, e);
             }
         }
     }
@@ -94,6 +103,57 @@ final class SecretFile {
             throw e;
         } catch (IOException e) {
             throw new SourceException(Reason.UNREACHABLE, "file " + file + " could not be read", null);
+        }
+    }
+
+    /**
+     * Replaces a file, or makes it: complete and on the disk before it has its name, and for its owner's eyes alone.
+     *
+     * @throws SourceException if that cannot be done; what stood in it before then still does
+     */
+    static void replace(Path file, Secret value) throws SourceException {
+        Path target = file.toAbsolutePath();
+        Path unnamed = target.resolveSibling("." + target.getFileName() + ".keyturn");
+        try {
+            Files.deleteIfExists(unnamed);
+            try (FileChannel channel = FileChannel.open(
+                    unnamed, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), forOwner(target))) {
+                ByteBuffer bytes = ByteBuffer.wrap(value.reveal().getBytes(US_ASCII));
+                while (bytes.hasRemaining()) {
+                    channel.write(bytes);
+                }
+                channel.force(true);
+            }
+            Files.move(unnamed, target, StandardCopyOption.ATOMIC_MOVE);
+        } catch (IOException | RuntimeException e) {
+            delete(unnamed);
+            String why = e instanceof AccessDeniedException
+                    ? "permission denied"
+                    : e instanceof NoSuchFileException
+                            ? "its folder does not exist"
+                            : e instanceof FileSystemException system && system.getReason() != null
+                                    ? system.getReason()
+                                    : e.getClass().getSimpleName();
+            throw new SourceException(
+                    Reason.UNSAFE_FILE,
+                    "file " + file + " cannot be written: " + why,
+                    "let this program's user write in " + target.getParent());
+        }
+    }
+
+    private static FileAttribute<?>[] forOwner(Path file) {
+        return file.getFileSystem().supportedFileAttributeViews().contains("posix")
+                ? new FileAttribute<?>[] {
+                    PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"))
+                }
+                : new FileAttribute<?>[0];
+    }
+
+    private static void delete(Path file) {
+        try {
+            Files.deleteIfExists(file);
+        } catch (IOException e) {
+            // Why it could not be written is what is told.
         }
     }
 

@@ -3,48 +3,86 @@ package io.keyturn.source;
 import io.keyturn.config.Settings;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
-/** Reads which source a token has. */
-record SourceSettings(Path folder) {
+/**
+ * Reads which source a token or a credential has.
+ *
+ * @param form what is expected there
+ */
+record SourceSettings(SourceContext context, Form form) {
     private static final Pattern VARIABLE = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*");
-    private static final List<String> KEYS = List.of("value", "env", "file", "first_of");
-    private static final Map<String, String> LATER = Map.of(
-            "command", "'command' is not supported yet",
-            "oauth2", "'oauth2' is not supported yet",
-            "vault", "'vault' is not supported yet: it will need keyturn-vault on the class path",
-            "aws_secrets_manager",
-                    "'aws_secrets_manager' is not supported yet: it will need keyturn-aws on the class path");
+    private static final List<String> KEYS = List.of("value", "env", "file", "command", "first_of");
 
-    Optional<TokenSource> read(Settings token) {
-        if (token.isText()) {
-            return Optional.of(TemplateSource.of(token, token::note));
+    /** Which of our modules brings which key. */
+    private static final Map<String, String> MODULES =
+            Map.of("vault", "keyturn-vault", "aws_secrets_manager", "keyturn-aws");
+
+    Optional<TokenSource> read(Settings source) {
+        if (source.isText()) {
+            return Optional.of(TemplateSource.of(source, form, source::note));
         }
-        token.refuse(LATER);
-        List<String> present = KEYS.stream().filter(token::has).toList();
-        if (LATER.keySet().stream().anyMatch(token::has)) {
+        List<String> present = known().stream().filter(source::has).toList();
+        if (isMissingModule(source)) {
             return Optional.empty();
         }
         if (present.size() != 1) {
-            token.note(
+            source.note(
                     present.isEmpty()
-                            ? "has no source: one of value, env, file and first_of is needed"
+                            ? "has no source: one of value, env, file, command, oauth2, vault, aws_secrets_manager"
+                                    + " and first_of is needed"
                             : "has several sources, " + String.join(" and ", present)
                                     + ": give one, or put them in a first_of");
             return Optional.empty();
         }
-        return token.read(
-                present.get(0),
+        String key = present.get(0);
+        return source.read(
+                key,
                 Optional.empty(),
-                switch (present.get(0)) {
-                    case "value" -> value -> Optional.of(TemplateSource.of(value, value::note));
-                    case "env" -> name -> Optional.of(TokenSources.env(variable(name)));
-                    case "file" -> path -> Optional.of(TokenSources.file(path(path)));
-                    default -> list -> firstOf(list);
+                switch (key) {
+                    case "value" -> value -> Optional.of(TemplateSource.of(value, form, value::note));
+                    case "env" -> name -> Optional.of(new EnvSource(variable(name), form, context));
+                    case "file" -> path -> Optional.of(new FileSource(path(path), form, context));
+                    case "command" -> command -> Optional.of(command(command));
+                    case "first_of" -> this::firstOf;
+                    default -> settings -> Optional.of(made(key, settings));
                 });
+    }
+
+    /** Every key that stands for a source. */
+    private Set<String> known() {
+        Set<String> all = new LinkedHashSet<>(KEYS);
+        all.addAll(context.host().factories().keySet());
+        return all;
+    }
+
+    /** Whether it has the key of a module of ours that is not there. */
+    private boolean isMissingModule(Settings source) {
+        boolean missing = false;
+        for (Map.Entry<String, String> module : MODULES.entrySet()) {
+            String key = module.getKey();
+            if (!context.host().factories().containsKey(key) && source.has(key)) {
+                source.refuse(Map.of(key, "'" + key + "' needs " + module.getValue() + " on the class path"));
+                source.need("module", module.getValue());
+                missing = true;
+            }
+        }
+        return missing;
+    }
+
+    private TokenSource made(String key, Settings settings) {
+        @Nullable TokenSourceFactory factory = context.host().factories().get(key);
+        if (factory == null || form == Form.PEM) {
+            throw settings.wrong("'" + key + "' has no PEM: give a file, a variable or the text itself");
+        }
+        return ConfiguredSource.read(factory, settings, context);
     }
 
     private static String variable(Settings name) {
@@ -71,11 +109,29 @@ record SourceSettings(Path folder) {
                     + " for a variable that holds the token itself, write env instead of file");
         }
         try {
-            Path file = folder.resolve(Path.of(text));
+            Path file = context.folder().resolve(Path.of(text));
             path.need("file", file.toString());
             return file;
         } catch (InvalidPathException e) {
             throw path.wrong("must be a path");
+        }
+    }
+
+    private TokenSource command(Settings command) {
+        Set<String> passedOn = new LinkedHashSet<>();
+        Duration timeout = CommandSource.TIMEOUT;
+        List<String> words;
+        if (command.isMap()) {
+            words = command.texts("run");
+            passedOn.addAll(command.each("env", SourceSettings::variable));
+            timeout = command.duration("timeout", timeout);
+        } else {
+            words = command.items().stream().map(Settings::text).toList();
+        }
+        try {
+            return new CommandSource(words, passedOn, timeout, context);
+        } catch (IllegalArgumentException e) {
+            throw command.wrong("must be a list of words, such as [gh, auth, token]");
         }
     }
 

@@ -20,14 +20,16 @@ import org.jspecify.annotations.Nullable;
  * @param describe what its references refer to
  * @param live whether it may be there later: it names a file
  * @param files what its references are, where they may be files; null if it names none
+ * @param form what is expected in it
  */
 record TemplateSource(
         Settings value,
         String describe,
         boolean live,
-        @Nullable FencedReferences files) implements TokenSource {
+        @Nullable FencedReferences files,
+        Form form) implements TokenSource {
     /** The source that a value is, and what is written wrongly in it. */
-    static TemplateSource of(Settings text, Consumer<Problem> wrong) {
+    static TemplateSource of(Settings text, Form form, Consumer<Problem> wrong) {
         try {
             text.text();
         } catch (ConfigException e) {
@@ -44,7 +46,7 @@ record TemplateSource(
         boolean live = needs.stream().anyMatch(need -> need.kind().equals("file"));
         String describe = references.isEmpty() ? "the value itself" : references;
         FencedReferences files = live && text.references() instanceof FencedReferences fenced ? fenced : null;
-        return new TemplateSource(text.apart(), describe, live, files);
+        return new TemplateSource(text.apart(), describe, live, files, form);
     }
 
     @Override
@@ -59,7 +61,7 @@ record TemplateSource(
             return this;
         }
         FencedReferences own = files.in(context);
-        return new TemplateSource(value.with(own), describe, live, own);
+        return new TemplateSource(value.with(own), describe, live, own, form);
     }
 
     @Override
@@ -102,8 +104,8 @@ record TemplateSource(
         if (text.isEmpty()) {
             return Optional.empty();
         }
-        TokenDocument document = Documents.ofText(text, describe);
-        return Optional.of(live ? document : document.withOrigin(describe + Documents.ONLY_AT_RESTART));
+        TokenDocument document = form.document(text, describe);
+        return Optional.of(live ? document : document.withOrigin(describe + EnvSource.ONLY_AT_RESTART));
     }
 
     @Override

@@ -1,6 +1,7 @@
 package io.keyturn.source;
 
 import io.keyturn.token.Reason;
+import io.keyturn.token.Token;
 import io.keyturn.token.TokenDocument;
 import java.time.Duration;
 import java.util.List;
@@ -21,6 +22,17 @@ public interface TokenSource {
      * @throws SourceException if it could not tell, or what it found must not be used; no other source is then asked
      */
     Optional<TokenDocument> fetch() throws SourceException;
+
+    /**
+     * What is to be used now that a server has refused this token, which was this source's: the token as it is now, or,
+     * where that is still the refused one, another that may serve until the source has the next. By default that is
+     * {@link #fetch}, and called as that is.
+     *
+     * @throws SourceException as {@link #fetch} does
+     */
+    default Optional<TokenDocument> fetchInsteadOf(Token refused) throws SourceException {
+        return fetch();
+    }
 
     /**
      * Asks to be told when the token may have changed.
@@ -46,6 +58,16 @@ public interface TokenSource {
      */
     default boolean isLocal() {
         return false;
+    }
+
+    /**
+     * Whether its issuer still takes a token for good, as far as it can be asked: an answer of {@code false} is worth more
+     * than the token's own word. Empty where there is nobody to ask. Blocks.
+     *
+     * @throws SourceException if the issuer could not tell
+     */
+    default Optional<Boolean> isActive(Token token) throws SourceException {
+        return Optional.empty();
     }
 
     /** What it is, for people, such as {@code file /run/secrets/token}; never a value. */

@@ -19,6 +19,16 @@ public enum Reason {
     MALFORMED,
     /** The source did not answer, or not in time. */
     UNREACHABLE,
+    /** What keeps the token, or issues it, did not answer, or not in time; or it is too busy to. */
+    STORE_UNREACHABLE,
+    /** The store is sealed: it runs, and gives nothing out until somebody opens it. */
+    SEALED,
+    /** The store, or the token service, does not take what this program proves itself with. */
+    LOGIN_REFUSED,
+    /** The token was revoked or deleted where it was kept. */
+    REVOKED,
+    /** To have it would use up what only the running agent may use, such as a refresh token. */
+    HELD_BY_AGENT,
     /** The token has expired. */
     EXPIRED,
     /** It is not known when the token ends, where a rule needs to know. */

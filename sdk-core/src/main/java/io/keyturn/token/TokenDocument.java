@@ -87,6 +87,16 @@ public final class TokenDocument {
         return TokenText.decode(bytes);
     }
 
+    /**
+     * A document of PEM blocks (RFC 7468), such as a private key: no token, and read by whoever asked for it. Its line
+     * breaks become blanks.
+     *
+     * @throws TokenException if it is none; the message does not repeat it
+     */
+    public static TokenDocument pem(String text) throws TokenException {
+        return new TokenDocument(Secret.of(TokenText.pem(text)), null, null, null, null, null);
+    }
+
     /** A value as it stands, with the hints that a JSON Web Token gives. */
     static TokenDocument opaque(String value) throws TokenException {
         TokenText.requireToken(value);

@@ -67,6 +67,18 @@ final class TokenText {
         }
     }
 
+    /** PEM in one line. */
+    static String pem(String text) throws TokenException {
+        String line = text.strip().replaceAll("[\\r\\n\\t ]+", " ");
+        if (!line.startsWith("-----BEGIN ") || line.length() > MOST_CHARACTERS) {
+            throw new TokenException(Reason.MALFORMED, "not PEM: it does not begin with -----BEGIN", null);
+        }
+        if (!line.chars().allMatch(c -> c >= ' ' && c <= '~')) {
+            throw new TokenException(Reason.MALFORMED, "not PEM: it is not ASCII", null);
+        }
+        return line;
+    }
+
     static TokenException malformed(String why) {
         return new TokenException(Reason.MALFORMED, "not a token: " + why, null);
     }

@@ -3,10 +3,14 @@ package io.keyturn.provider;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.keyturn.provider.Rig.Running;
+import io.keyturn.source.TokenSource;
+import io.keyturn.source.TokenSources;
 import io.keyturn.token.Token;
 import io.keyturn.token.TokenDocument;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -37,6 +41,32 @@ class RejectedTokenTest {
         }
 
         assertThat(source.fetches()).isEqualTo(3);
+    }
+
+    /** Such as a store's version before, which may serve until the API has heard of the one in force. */
+    @Test
+    void invalidate_sourceThatHasAnother_isToldWhatWasRefusedAndThatServes() throws Exception {
+        List<String> refused = new ArrayList<>();
+        TokenSource store = new TokenSource() {
+            @Override
+            public Optional<TokenDocument> fetch() {
+                return Optional.of(TokenDocument.of("token-2"));
+            }
+
+            @Override
+            public Optional<TokenDocument> fetchInsteadOf(Token token) {
+                refused.add(token.reveal());
+                return Optional.of(TokenDocument.of("token-1"));
+            }
+        };
+        LiveProvider provider = rig.atOnce(TokenSources.firstOf(store));
+        Token rejected = provider.get();
+
+        assertThat(provider.invalidate(rejected)).isTrue();
+        assertThat(provider.get().reveal()).isEqualTo("token-1");
+        assertThat(refused).containsExactly("token-2");
+        provider.refresh();
+        assertThat(refused).hasSize(1);
     }
 
     /** Nobody had been told 401 when the source answered the same: that says nothing of what it has by now. */

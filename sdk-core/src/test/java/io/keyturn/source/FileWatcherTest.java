@@ -333,9 +333,10 @@ class FileWatcherTest {
         seen.awaitLast("c");
     }
 
+    /** Beside another thread that points a link elsewhere, so under another name until it is. */
     private void replaced(Path link, Path target) {
         try {
-            point(link, target);
+            Files.move(Files.createSymbolicLink(folder.resolve("aside"), target), link, ATOMIC_MOVE);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -33,12 +33,12 @@ class SourceSettingsTest {
 
     private SourceContext context() {
         Map<String, String> variables = Map.of("TOKEN", canary.token(), "HOME", "/home/ci", "NAME", "A", "EMPTY", "");
-        return new SourceContext(variables::get, Clock.systemUTC(), Set.of(), FileWatcher.none());
+        return new SourceContext(SourceHost.reading(variables::get, Clock.systemUTC()), FOLDER, Set.of());
     }
 
     private Optional<TokenSource> read(Object token) {
-        settings = Written.in("agent.yaml", map("t", token)).open(context().references(FOLDER, List.of(), false));
-        return TokenSources.read(settings.get("t").orElseThrow(), FOLDER).map(source -> source.in(context()));
+        settings = Written.in("agent.yaml", map("t", token)).open(context().references(List.of(), false));
+        return TokenSources.read(settings.get("t").orElseThrow(), context()).map(source -> source.in(context()));
     }
 
     private List<String> problems() {
@@ -86,6 +86,11 @@ class SourceSettingsTest {
                         List.of(
                                 "env A at agent.yaml:4:16 t.first_of[0].first_of[0].env",
                                 "env B at agent.yaml:6:12 t.first_of[1].env")),
+                arguments(map("command", List.of("gh", "auth", "token")), "command gh (2 arguments)", List.of()),
+                arguments(
+                        map("command", map("run", "gh", "env", "GH_HOST", "timeout", "3s")),
+                        "command gh",
+                        List.of("env GH_HOST at agent.yaml:4:10 t.command.env")),
                 arguments(
                         map("first_of", map("env", "A")),
                         "environment variable A",
@@ -108,14 +113,16 @@ class SourceSettingsTest {
         return Stream.of(
                 arguments(
                         map(),
-                        List.of("agent.yaml:2:3 t: has no source: one of value, env, file and first_of is needed")),
+                        List.of(
+                                "agent.yaml:2:3 t: has no source: one of value, env, file, command, oauth2, vault, aws_secrets_manager and first_of is needed")),
                 arguments(
                         List.of("a"),
-                        List.of("agent.yaml:2:3 t: has no source: one of value, env, file and first_of is needed")),
+                        List.of(
+                                "agent.yaml:2:3 t: has no source: one of value, env, file, command, oauth2, vault, aws_secrets_manager and first_of is needed")),
                 arguments(
                         map("evn", "A"),
                         List.of(
-                                "agent.yaml:2:3 t: has no source: one of value, env, file and first_of is needed",
+                                "agent.yaml:2:3 t: has no source: one of value, env, file, command, oauth2, vault, aws_secrets_manager and first_of is needed",
                                 "agent.yaml:2:3 t: unknown key 'evn', did you mean 'env'?")),
                 arguments(
                         map("value", "x", "env", "A"),
@@ -157,32 +164,34 @@ class SourceSettingsTest {
                 arguments(
                         map("first_of", List.of(map("env", "A"), map("fiel", "b"), map("vault", map("path", "x")))),
                         List.of(
-                                "agent.yaml:4:7 t.first_of[1]: has no source: one of value, env, file and first_of is needed",
+                                "agent.yaml:4:7 t.first_of[1]: has no source: one of value, env, file, command, oauth2, vault, aws_secrets_manager and first_of is needed",
                                 "agent.yaml:4:7 t.first_of[1]: unknown key 'fiel', did you mean 'file'?",
-                                "agent.yaml:5:7 t.first_of[2]: 'vault' is not supported yet:"
-                                        + " it will need keyturn-vault on the class path")),
-                // the sources of later issues
-                arguments(map("command", List.of("pass")), List.of("agent.yaml:2:3 t: 'command' is not supported yet")),
+                                "agent.yaml:5:7 t.first_of[2]: 'vault' needs keyturn-vault on the class path")),
                 arguments(
-                        map("oauth2", map("token_url", "https://x")),
-                        List.of("agent.yaml:2:3 t: 'oauth2' is not supported yet")),
+                        map("command", List.of()),
+                        List.of("agent.yaml:3:5 t.command: must be a list of words, such as [gh, auth, token]")),
+                arguments(
+                        map("command", map("run", List.of("gh"), "env", List.of("${HOME}"), "timeout", "5")),
+                        List.of(
+                                "agent.yaml:6:9 t.command.env[0]: must be the name of an environment variable as it is,"
+                                        + " without ${…}",
+                                "agent.yaml:7:14 t.command.timeout: must be a duration such as 500ms, 10s, 5m, 12h or 90d, of at"
+                                        + " most 36500d")),
+                // modules that are not there
                 arguments(
                         map("vault", map("path", "secret/agent")),
-                        List.of(
-                                "agent.yaml:2:3 t: 'vault' is not supported yet: it will need keyturn-vault on the class path")),
+                        List.of("agent.yaml:2:3 t: 'vault' needs keyturn-vault on the class path")),
                 arguments(
                         map("aws_secrets_manager", map("secret_id", "x")),
-                        List.of("agent.yaml:2:3 t: 'aws_secrets_manager' is not supported yet:"
-                                + " it will need keyturn-aws on the class path")),
+                        List.of("agent.yaml:2:3 t: 'aws_secrets_manager' needs keyturn-aws on the class path")),
                 arguments(
                         map("env", "A", "vault", "x", "file", "y"),
-                        List.of(
-                                "agent.yaml:3:3 t: 'vault' is not supported yet: it will need keyturn-vault on the class path")),
+                        List.of("agent.yaml:3:3 t: 'vault' needs keyturn-vault on the class path")),
                 arguments(
-                        map("vault", "x", "command", "y"),
+                        map("vault", "x", "aws_secrets_manager", "y"),
                         List.of(
-                                "agent.yaml:2:3 t: 'vault' is not supported yet: it will need keyturn-vault on the class path",
-                                "agent.yaml:3:3 t: 'command' is not supported yet")));
+                                "agent.yaml:2:3 t: 'vault' needs keyturn-vault on the class path",
+                                "agent.yaml:3:3 t: 'aws_secrets_manager' needs keyturn-aws on the class path")));
     }
 
     @ParameterizedTest

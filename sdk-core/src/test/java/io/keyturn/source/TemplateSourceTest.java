@@ -53,10 +53,11 @@ class TemplateSourceTest {
     }
 
     private TokenSource source(String text, boolean open, String... allow) {
-        SourceContext context = new SourceContext(variables::get, Clock.systemUTC(), Set.of(allow), FileWatcher.none());
-        References references = context.references(folder, roots, open);
+        SourceContext context =
+                new SourceContext(SourceHost.reading(variables::get, Clock.systemUTC()), folder, Set.of(allow));
+        References references = context.references(roots, open);
         Settings settings = Written.in("agent.yaml", map("api_token", text)).open(references);
-        TokenSource source = TemplateSource.of(settings.get("api_token").orElseThrow(), wrong::add);
+        TokenSource source = TemplateSource.of(settings.get("api_token").orElseThrow(), Form.TOKEN, wrong::add);
         return source.in(context);
     }
 

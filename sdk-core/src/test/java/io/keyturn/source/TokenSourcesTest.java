@@ -39,7 +39,7 @@ class TokenSourcesTest {
     Path folder;
 
     private static SourceContext with(Map<String, String> variables, String... allow) {
-        return new SourceContext(variables::get, Clock.systemUTC(), Set.of(allow), FileWatcher.none());
+        return new SourceContext(SourceHost.reading(variables::get, Clock.systemUTC()), Path.of(""), Set.of(allow));
     }
 
     private TokenSource env(String variable, Map<String, String> variables) {

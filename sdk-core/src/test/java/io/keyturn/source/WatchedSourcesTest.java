@@ -26,6 +26,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
+import okhttp3.OkHttpClient;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -58,6 +59,8 @@ class WatchedSourcesTest {
         return thread;
     }
 
+    private SourceHost host;
+
     @AfterEach
     void close() {
         watcher.close();
@@ -65,7 +68,15 @@ class WatchedSourcesTest {
     }
 
     private SourceContext context(String... allow) {
-        return new SourceContext(environment, clock, Set.of(allow), watcher);
+        return new SourceContext(host(), folder, Set.of(allow));
+    }
+
+    /** One for all, as of an agent. */
+    private SourceHost host() {
+        if (host == null) {
+            host = new SourceHost(environment, clock, watcher, new OkHttpClient(), (delay, task) -> {}, false);
+        }
+        return host;
     }
 
     private Path file(String name, String content) throws IOException {
@@ -80,9 +91,9 @@ class WatchedSourcesTest {
 
     /** As a configuration has it that was read a moment ago. */
     private TokenSource written(Object token, String... allow) {
-        Settings settings = Written.in("agent.yaml", map("t", token))
-                .open(context(allow).references(folder, List.of(folder), true));
-        return TokenSources.read(settings.get("t").orElseThrow(), folder)
+        Settings settings =
+                Written.in("agent.yaml", map("t", token)).open(context(allow).references(List.of(folder), true));
+        return TokenSources.read(settings.get("t").orElseThrow(), context(allow))
                 .orElseThrow()
                 .in(context(allow));
     }
@@ -190,8 +201,8 @@ class WatchedSourcesTest {
                         return "failed";
                     }
                 })
-                .open(context().references(folder, List.of(), true));
-        TokenSource source = TemplateSource.of(settings, problem -> {});
+                .open(context().references(List.of(), true));
+        TokenSource source = TemplateSource.of(settings, Form.TOKEN, problem -> {});
         try (Asking asking = new Asking(source)) {
             asking.await("${later}");
             Files.delete(first);
@@ -334,10 +345,10 @@ class WatchedSourcesTest {
             TokenSource one = written(token);
             TokenSource two = TokenSources.read(
                             Written.in("agent.yaml", map("x", "1", "y", "2", "t", token))
-                                    .open(context().references(folder, List.of(folder), true))
+                                    .open(context().references(List.of(folder), true))
                                     .get("t")
                                     .orElseThrow(),
-                            folder)
+                            context())
                     .orElseThrow()
                     .in(context());
             var unused = one.fetch();

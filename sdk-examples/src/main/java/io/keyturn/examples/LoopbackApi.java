@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * An API on this machine that wants a bearer token. It stands in for yours, and for a language model's: whatever is asked
- * of it, it answers a greeting in the JSON of OpenAI's chat completions.
+ * of it, it answers a greeting in the JSON of OpenAI's chat completions. At {@code /desk} it gives out tokens.
  */
 final class LoopbackApi implements AutoCloseable {
     private static final String GREETING = """
@@ -93,16 +93,26 @@ final class LoopbackApi implements AutoCloseable {
                 exchange.sendResponseHeaders(307, -1);
                 return;
             }
+            if (request.path().equals("/desk")) {
+                send(exchange, 200, "{\"token\": \"" + issue() + "\", \"expires_in\": 3600}");
+                return;
+            }
             boolean known = request.authorization()
                     .map(header -> header.replaceFirst("^Bearer ", ""))
                     .filter(accepted::contains)
                     .isPresent();
-            byte[] body =
-                    (known ? GREETING : "{\"error\": {\"message\": \"not a token of this API\"}}").getBytes(UTF_8);
-            exchange.getResponseHeaders().set("Content-Type", "application/json");
-            exchange.sendResponseHeaders(known ? 200 : 401, body.length);
-            exchange.getResponseBody().write(body);
+            send(
+                    exchange,
+                    known ? 200 : 401,
+                    known ? GREETING : "{\"error\": {\"message\": \"not a token of this API\"}}");
         }
+    }
+
+    private static void send(HttpExchange exchange, int status, String json) throws IOException {
+        byte[] body = json.getBytes(UTF_8);
+        exchange.getResponseHeaders().set("Content-Type", "application/json");
+        exchange.sendResponseHeaders(status, body.length);
+        exchange.getResponseBody().write(body);
     }
 
     @Override

@@ -13,6 +13,7 @@ import io.keyturn.policy.TokenPolicy;
 import io.keyturn.provider.RefreshPolicy;
 import io.keyturn.provider.TokenProvider;
 import io.keyturn.source.TokenSource;
+import io.keyturn.source.TokenSources;
 import io.keyturn.token.Reason;
 import io.keyturn.yaml.YamlConfig;
 import java.io.IOException;
@@ -20,6 +21,7 @@ import java.net.URI;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
 import okhttp3.OkHttpClient;
@@ -47,6 +49,21 @@ final class ReadmeSnippets {
         try (Response response = http.newCall(request).execute()) { // carries the token
             System.out.println(response.code());
         }
+        // end
+        agent.close();
+    }
+
+    static void oauth2() throws IOException {
+        // snippet: oauth2
+        TokenSource source = TokenSources.configured(Map.of(
+                "oauth2",
+                Map.of(
+                        "token_url", "https://idp.example.com/oauth2/token",
+                        "client_id", "ci-agent",
+                        "client_secret", Map.of("file", "/run/secrets/idp"))));
+        TokenAgent agent = TokenAgent.builder()
+                .token("api_token", source, t -> t.endpoint("https://api.example.com"))
+                .start();
         // end
         agent.close();
     }

@@ -54,6 +54,14 @@ class StoriesTest {
     }
 
     @Test
+    void ownKey_played_itsModuleIsFoundAndGivesTheToken() throws Throwable {
+        String printed = stage.play(OwnKey::run);
+
+        assertThat(stage.tokensSeenAt("/v1/me")).containsExactly(1);
+        assertThat(printed).contains("/v1/me answered 200 to api_token#");
+    }
+
+    @Test
     void withLangChain4j_tokenPushedBetweenTwoCalls_sendsTheNewOne() throws Throwable {
         String printed = stage.play(WithLangChain4j::run);
 

@@ -108,12 +108,10 @@ class AgentFileTest {
 
     @ParameterizedTest
     @CsvSource({
-        "vault,{path: secret/agent},keyturn-vault",
-        "aws_secrets_manager,{secret_id: agent},keyturn-aws",
-        "oauth2,{token_url: 'https://idp.example.com'},not supported yet",
-        "command,[gh auth token],not supported yet",
+        "vault,{path: secret/agent},needs keyturn-vault on the class path",
+        "aws_secrets_manager,{secret_id: agent},needs keyturn-aws on the class path",
     })
-    void start_sourceOfALaterVersion_saysThatItIsMissing(String key, String value, String expected) {
+    void start_sourceOfAModuleThatIsNotThere_namesTheModule(String key, String value, String expected) {
         String text = "agent:\n  api_token:\n    " + key + ": " + value + "\n";
 
         assertThat(errors(text, Map.of()))

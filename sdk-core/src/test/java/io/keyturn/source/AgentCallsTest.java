@@ -1,0 +1,271 @@
+package io.keyturn.source;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.keyturn.Canary;
+import io.keyturn.ManualClock;
+import io.keyturn.token.Reason;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.time.Duration;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import mockwebserver3.MockResponse;
+import mockwebserver3.MockWebServer;
+import mockwebserver3.SocketEffect;
+import okhttp3.OkHttpClient;
+import okhttp3.Request;
+import okio.Buffer;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Calls to services that are none of the agent's endpoints, and what their answers say. */
+class AgentCallsTest {
+    @RegisterExtension
+    final Canary canary = new Canary();
+
+    private final ManualClock clock = new ManualClock();
+    private final MockWebServer server = new MockWebServer();
+    private final AgentCalls calls = new AgentCalls(
+            () -> new OkHttpClient.Builder().callTimeout(Duration.ofSeconds(20)).build());
+
+    @BeforeEach
+    void start() throws IOException {
+        server.start();
+    }
+
+    @AfterEach
+    void close() {
+        calls.close();
+        server.close();
+    }
+
+    private ServiceAnswer send() throws SourceException {
+        return send(calls);
+    }
+
+    private ServiceAnswer send(AgentCalls by) throws SourceException {
+        Request request = new Request.Builder()
+                .url(server.url("/v1/x"))
+                .header("X-Vault-Token", canary.token())
+                .build();
+        return by.send(request, "the store", clock);
+    }
+
+    private SourceException failure(AgentCalls by) {
+        SourceException failure = catchThrowableOfType(SourceException.class, () -> send(by));
+        canary.saw("failure", failure);
+        return failure;
+    }
+
+    private static MockResponse answer(int status, String body) {
+        return new MockResponse.Builder().code(status).body(body).build();
+    }
+
+    // --- the call ---
+
+    @Test
+    void send_redirect_isAnAnswer() throws SourceException {
+        server.enqueue(new MockResponse.Builder()
+                .code(307)
+                .addHeader("Location", server.url("/elsewhere"))
+                .build());
+
+        assertThat(send().status()).isEqualTo(307);
+        assertThat(server.getRequestCount()).isEqualTo(1);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"0", "1", "2147483648"})
+    void send_retryAfter_isNotObeyedByTheClient(String after) throws SourceException {
+        server.enqueue(new MockResponse.Builder()
+                .code(503)
+                .addHeader("Retry-After", after)
+                .build());
+        server.enqueue(answer(200, "{}"));
+
+        assertThat(send().status()).isEqualTo(503);
+        assertThat(server.getRequestCount()).isEqualTo(1);
+    }
+
+    @Test
+    void send_aMebibyte_isRead() throws SourceException {
+        server.enqueue(new MockResponse.Builder()
+                .body(new Buffer().write(new byte[1024 * 1024]))
+                .build());
+
+        assertThat(send().body()).hasSize(1024 * 1024);
+    }
+
+    @Test
+    void send_aByteMore_isNoToken() {
+        server.enqueue(new MockResponse.Builder()
+                .body(new Buffer().write(new byte[1024 * 1024 + 1]))
+                .build());
+
+        assertThat(failure(calls).reason()).isEqualTo(Reason.MALFORMED);
+    }
+
+    @Test
+    void send_nobodyThere_unreachable() throws IOException {
+        int port;
+        try (ServerSocket free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            port = free.getLocalPort();
+        }
+        Request request = new Request.Builder().url("http://127.0.0.1:" + port).build();
+
+        SourceException failure =
+                catchThrowableOfType(SourceException.class, () -> calls.send(request, "the store", clock));
+
+        assertThat(failure.reason()).isEqualTo(Reason.STORE_UNREACHABLE);
+        assertThat(failure).hasMessage("the store is unreachable (nobody accepts connections there)");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void send_hangs_endsInTime(boolean within) {
+        server.enqueue(
+                within
+                        ? new MockResponse.Builder()
+                                .body("x".repeat(1_000))
+                                .throttleBody(1, 1, TimeUnit.SECONDS)
+                                .build()
+                        : new MockResponse.Builder()
+                                .onResponseStart(SocketEffect.Stall.INSTANCE)
+                                .build());
+        AgentCalls hurried = new AgentCalls(() ->
+                new OkHttpClient.Builder().callTimeout(Duration.ofMillis(300)).build());
+
+        assertThat(failure(hurried)).hasMessage("the store is unreachable (no answer in time)");
+    }
+
+    @Test
+    void send_headerThatCannotBeSent_isNotQuoted() {
+        Request.Builder request = new Request.Builder().url(server.url("/"));
+        AgentCalls broken = new AgentCalls(() -> new OkHttpClient.Builder()
+                .addInterceptor(chain -> {
+                    throw new IllegalArgumentException("unexpected char in " + canary.token());
+                })
+                .build());
+
+        SourceException failure =
+                catchThrowableOfType(SourceException.class, () -> broken.send(request.build(), "the store", clock));
+
+        canary.saw("failure", failure);
+        assertThat(failure.reason()).isEqualTo(Reason.STORE_UNREACHABLE);
+    }
+
+    @Test
+    void close_duringACall_endsIt() throws Exception {
+        server.enqueue(new MockResponse.Builder()
+                .onResponseStart(SocketEffect.Stall.INSTANCE)
+                .build());
+        CompletableFuture<SourceException> failure = CompletableFuture.supplyAsync(() -> failure(calls));
+        Awaitility.await().until(() -> server.getRequestCount() == 1);
+
+        calls.close();
+
+        assertThat(failure.get(2, TimeUnit.SECONDS).reason()).isEqualTo(Reason.STORE_UNREACHABLE);
+        assertThat(failure(calls).reason()).isEqualTo(Reason.CLOSED);
+    }
+
+    @Test
+    void interrupt_duringACall_endsIt() throws Exception {
+        server.enqueue(new MockResponse.Builder()
+                .onResponseStart(SocketEffect.Stall.INSTANCE)
+                .build());
+        FutureTask<SourceException> failure = new FutureTask<>(() -> failure(calls));
+        Thread caller = new Thread(failure, "caller");
+        caller.start();
+        Awaitility.await().until(() -> server.getRequestCount() == 1);
+
+        caller.interrupt();
+
+        assertThat(failure.get(2, TimeUnit.SECONDS)).hasMessage("the store is unreachable (the call was given up)");
+    }
+
+    // --- the answer ---
+
+    @Test
+    void answer_json_isToldByItsKeys() throws SourceException {
+        server.enqueue(
+                answer(
+                        200,
+                        "{\"data\":{\"token\":\"t\",\"n\":5,\"yes\":true,\"no\":null,\"list\":[\"a\",\"b\"],\"big\":99999999999999999999}}"));
+
+        ServiceAnswer answer = send();
+
+        assertThat(answer.text("data", "token")).hasValue("t");
+        assertThat(answer.text("data", "n")).isEmpty();
+        assertThat(answer.text("data", "token", "deeper")).isEmpty();
+        assertThat(answer.number("data", "n")).hasValue(5L);
+        assertThat(answer.number("data", "big")).isEmpty();
+        assertThat(answer.isTrue("data", "yes")).isTrue();
+        assertThat(answer.isTrue("data", "token")).isFalse();
+        assertThat(answer.has("data", "no")).isFalse();
+        assertThat(answer.has("data")).isTrue();
+        assertThat(answer.texts("data", "list")).containsExactly("a", "b");
+        assertThat(answer.texts("data", "token")).isEmpty();
+        assertThat(answer.keys("data")).contains("token", "list");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "<html>SECRET</html>",
+                "[\"SECRET\"]",
+                "{\"a\":\"SECRET\"",
+                "{\"a\":1,\"a\":2}",
+                "{} {}",
+                "\"SECRET\""
+            })
+    void answer_noJsonObject_isSaidWithoutIt(String body) throws SourceException {
+        server.enqueue(answer(200, body.replace("SECRET", canary.token())));
+
+        ServiceAnswer answer = send();
+        SourceException failure = catchThrowableOfType(SourceException.class, () -> answer.text("a"));
+
+        canary.saw("failure", failure).saw("answer", answer);
+        assertThat(failure.reason()).isEqualTo(Reason.MALFORMED);
+    }
+
+    @Test
+    void answer_veryDeep_isNoAnswer() throws SourceException {
+        server.enqueue(answer(200, "{\"a\":" + "[".repeat(10_000) + "]".repeat(10_000) + "}"));
+
+        ServiceAnswer answer = send();
+
+        assertThat(catchThrowableOfType(SourceException.class, () -> answer.text("a"))
+                        .reason())
+                .isEqualTo(Reason.MALFORMED);
+    }
+
+    @Test
+    void retryAfter_secondsOrDate_isHeeded() throws SourceException {
+        String date = DateTimeFormatter.RFC_1123_DATE_TIME.format(
+                clock.instant().plusSeconds(90).atOffset(ZoneOffset.UTC));
+        for (String after : new String[] {"7", date, "-1", "soon", "99999999999", ""}) {
+            server.enqueue(new MockResponse.Builder()
+                    .code(429)
+                    .addHeader("Retry-After", after)
+                    .build());
+        }
+
+        assertThat(send().retryAfter()).hasValue(Duration.ofSeconds(7));
+        assertThat(send().retryAfter()).hasValue(Duration.ofSeconds(90));
+        for (int i = 0; i < 4; i++) {
+            assertThat(send().retryAfter()).isEmpty();
+        }
+    }
+}
