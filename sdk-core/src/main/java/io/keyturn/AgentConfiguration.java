@@ -54,6 +54,23 @@ record AgentConfiguration(
                 needs);
     }
 
+    /** What is kept once its tokens are open, each of which then has all that is needed of its plan. */
+    AgentConfiguration withoutTokens() {
+        return new AgentConfiguration(
+                name,
+                List.of(),
+                fingerprintKey,
+                startTimeout,
+                poll,
+                http,
+                policy,
+                statusFile,
+                readyFile,
+                files,
+                problems,
+                needs);
+    }
+
     /** The keys that another configuration sets otherwise and that a running agent does not change. */
     List<String> needRestart(AgentConfiguration other) {
         List<String> keys = new ArrayList<>();

@@ -10,75 +10,59 @@ import io.keyturn.provider.KeyedProviders;
 import io.keyturn.provider.LiveProvider;
 import io.keyturn.provider.Providers;
 import io.keyturn.source.TokenSource;
-import io.keyturn.token.Secret;
 import java.util.List;
-import okhttp3.OkHttpClient;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A token while it is open.
+ * A token while it is open. What it was made of is not kept, since there may be thousands.
  *
- * @param plan what it was made of
+ * @param place where its source is configured in a file; null if the program has it
+ * @param intake what it has in common with the other tokens that have the same options
  * @param binding where it goes
  * @param provider who serves it; where there is one for each key, one that stands for all of them and has no token
  * @param remote who is asked about every request with it, after its own rules, or null
  */
 record OpenToken(
-        TokenPlan plan,
+        @Nullable Location place,
+        TokenIntake intake,
         Binding binding,
         LiveProvider provider,
         @Nullable RemotePolicy remote) {
     /**
      * Opens a token; its source is not asked yet.
      *
+     * @param intake of its options
      * @param before the token of this name that it is to replace, or null
-     * @param inForce what is asked of requests with any token at the time of the request, while this one is tried
      * @param remote who is asked about the requests of others
      */
     static OpenToken of(
             TokenPlan plan,
+            TokenIntake intake,
             @Nullable OpenToken before,
-            @Nullable Secret fingerprintKey,
-            OkHttpClient client,
             AgentThreads threads,
-            TokenPolicy inForce,
             @Nullable RemotePolicy remote) {
-        TokenOptions options = plan.options();
-        TokenPolicy policy = options.policy();
-        // A provider may outlive the policy that there is now.
-        TokenPolicy ofTrials = TokenPolicies.allOf(List.of(policy, inForce));
-        TokenIntake intake = new TokenIntake(plan.name(), options, ofTrials, fingerprintKey, client, threads.nanos());
         LiveProvider provider =
-                provider(plan, plan.source(), intake, threads, before == null ? null : before.provider());
+                provider(plan.name(), plan.source(), intake, threads, before == null ? null : before.provider());
         // Where there is one for each key this one is never asked: it counts the versions of all of them.
-        Providers providers = options.isPerKey()
-                ? new KeyedProviders(key -> provider(plan, plan.source().forKey(key), intake, threads, provider))
-                : Providers.one(provider);
-        return new OpenToken(plan, binding(plan, policy, providers, remote), provider, remote);
+        Providers providers = intake.options().isPerKey()
+                ? new KeyedProviders(key -> provider(plan.name(), plan.source().forKey(key), intake, threads, provider))
+                : provider;
+        Binding binding = binding(plan.name(), intake, providers, remote);
+        return new OpenToken(plan.place(), intake, binding, provider, remote);
     }
 
     private static LiveProvider provider(
-            TokenPlan plan,
-            TokenSource source,
-            TokenIntake intake,
-            AgentThreads threads,
-            @Nullable LiveProvider before) {
-        TokenOptions options = plan.options();
+            String name, TokenSource source, TokenIntake intake, AgentThreads threads, @Nullable LiveProvider before) {
         return new LiveProvider(
-                plan.name(),
-                source,
-                intake,
-                options.placement()::form,
-                options.refresh(),
-                threads.context(source),
-                before);
+                name, source, intake, intake.form(), intake.options().refresh(), threads.context(source), before);
     }
 
     private static Binding binding(
-            TokenPlan plan, TokenPolicy policy, Providers providers, @Nullable RemotePolicy remote) {
-        TokenOptions options = plan.options();
+            String name, TokenIntake intake, Providers providers, @Nullable RemotePolicy remote) {
+        TokenOptions options = intake.options();
+        TokenPolicy policy = intake.ownPolicy();
         return new Binding(
-                plan.name(),
+                name,
                 providers,
                 options.endpoints(),
                 options.placement(),
@@ -90,7 +74,7 @@ record OpenToken(
     }
 
     String name() {
-        return plan.name();
+        return binding.name();
     }
 
     Providers providers() {
@@ -99,10 +83,10 @@ record OpenToken(
 
     /** How it is proved. */
     Subject subject() {
-        TokenOptions options = plan.options();
+        TokenOptions options = intake.options();
         return new Subject(
-                plan.name(),
-                plan.at(),
+                name(),
+                TokenPlan.at(place, name()),
                 provider,
                 options.endpoints(),
                 options.check(),
@@ -113,15 +97,20 @@ record OpenToken(
                 null);
     }
 
+    /** Whether it means the same as a token that has been opened, too, wherever that was written. */
+    boolean isSame(TokenPlan opened) {
+        return provider.source().equals(opened.source()) && intake.options().equals(opened.options());
+    }
+
     /** The same token, which the configuration now has in another line. */
-    OpenToken at(@Nullable Location place) {
-        return new OpenToken(plan.at(place), binding, provider, remote);
+    OpenToken at(@Nullable Location other) {
+        return new OpenToken(other, intake, binding, provider, remote);
     }
 
     /** The same token, about which somebody else is asked now, or nobody. */
     OpenToken under(@Nullable RemotePolicy other) {
         return other == remote
                 ? this
-                : new OpenToken(plan, binding(plan, plan.options().policy(), providers(), other), provider, other);
+                : new OpenToken(place, intake, binding(name(), intake, providers(), other), provider, other);
     }
 }

@@ -24,6 +24,7 @@ import io.keyturn.source.SourceHost;
 import io.keyturn.token.Reason;
 import io.keyturn.token.Token;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -34,6 +35,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
 import okhttp3.OkHttpClient;
 import org.jspecify.annotations.Nullable;
 
@@ -44,7 +46,13 @@ import org.jspecify.annotations.Nullable;
 final class OpenTokens implements AutoCloseable {
     private static final Duration EXPLAIN_LIMIT = Duration.ofSeconds(30);
 
-    private final AgentPlan plan;
+    private final Clock clock;
+    private final Path folder;
+    private final boolean onlyLooks;
+
+    /** Who reads the configuration again; null if nobody does, and what the tokens were made of need not be kept. */
+    private final @Nullable AgentPlan rereading;
+
     private final AgentThreads threads;
     private final boolean live;
 
@@ -74,11 +82,23 @@ final class OpenTokens implements AutoCloseable {
     /** What an application asked for. */
     private record Handle(String name, @Nullable String key) {}
 
-    /** What is in force. */
+    /**
+     * What is in force.
+     *
+     * @param configuration without its tokens, which are open
+     * @param tokens in the order of the configuration
+     * @param byName the same; beside each other they take half the room of one map that keeps the order
+     */
     private record Edition(
             AgentConfiguration configuration,
-            Map<String, OpenToken> tokens,
-            @Nullable RemotePolicy policy) {}
+            List<OpenToken> tokens,
+            Map<String, OpenToken> byName,
+            @Nullable RemotePolicy policy) {
+        static Edition of(
+                AgentConfiguration configuration, Map<String, OpenToken> tokens, @Nullable RemotePolicy policy) {
+            return new Edition(configuration.withoutTokens(), List.copyOf(tokens.values()), Map.copyOf(tokens), policy);
+        }
+    }
 
     /**
      * Opens tokens; none is asked for yet.
@@ -86,22 +106,20 @@ final class OpenTokens implements AutoCloseable {
      * @param live whether they are kept fresh, or only looked at
      */
     OpenTokens(AgentPlan plan, AgentConfiguration configuration, boolean live) {
-        this.plan = plan;
+        this.clock = plan.clock;
+        this.folder = plan.folder;
+        this.onlyLooks = plan.onlyLooks();
+        this.rereading = plan.origin == null ? null : plan;
         this.live = live;
-        this.threads = new AgentThreads(plan.clock, configuration.poll(), plan.listeners);
-        this.bindings = new EndpointBindings(List.of(), threads.events(), plan.clock, threads::later);
-        this.started = configuration;
+        this.threads = new AgentThreads(clock, configuration.poll(), plan.listeners);
+        this.bindings = new EndpointBindings(List.of(), threads.events(), clock, threads::later);
+        this.started = configuration.withoutTokens();
         this.client = plan.client == null ? configuration.http().client() : plan.client;
         this.host = new SourceHost(
-                plan.variables,
-                plan.clock,
-                threads.watcher(),
-                client,
-                threads::laterOnNetwork,
-                !live || plan.onlyLooks());
+                plan.variables, clock, threads.watcher(), client, threads::laterOnNetwork, !live || onlyLooks);
         RemotePolicy policy = policy(configuration, null);
         Map<String, OpenToken> tokens = opened(configuration, Map.of(), policy);
-        this.edition = new Edition(configuration, tokens, policy);
+        this.edition = Edition.of(configuration, tokens, policy);
         bindings.replace(bound(tokens));
         this.probes = new ProbeFiles(
                 configuration.statusFile(), configuration.readyFile(), this::status, threads, ProbeFiles.BEAT);
@@ -135,32 +153,31 @@ final class OpenTokens implements AutoCloseable {
             AgentConfiguration next, Map<String, OpenToken> before, @Nullable RemotePolicy policy) {
         Map<String, OpenToken> tokens = new LinkedHashMap<>();
         Map<Set<String>, SourceContext> contexts = new HashMap<>();
+        Map<TokenOptions, TokenIntake> intakes = new HashMap<>();
         for (TokenPlan written : next.tokens()) {
             SourceContext context = contexts.computeIfAbsent(
-                    written.options().allow(), allow -> new SourceContext(host, plan.folder, allow));
+                    written.options().allow(), allow -> new SourceContext(host, folder, allow));
             TokenPlan token = opened(written, context);
             OpenToken present = before.get(token.name());
-            tokens.put(
-                    token.name(),
-                    present != null && present.plan().isSame(token)
-                            ? present.at(token.place()).under(policy)
-                            : OpenToken.of(
-                                    token,
-                                    present == null ? removed.get(token.name()) : present,
-                                    started.fingerprintKey(),
-                                    client,
-                                    threads,
-                                    inForce,
-                                    policy));
+            if (present != null && present.isSame(token)) {
+                tokens.put(token.name(), present.at(token.place()).under(policy));
+                continue;
+            }
+            // One for all that say the same: there may be thousands.
+            TokenIntake intake = intakes.computeIfAbsent(
+                    token.options(),
+                    options -> TokenIntake.of(options, inForce, started.fingerprintKey(), client, threads.nanos()));
+            OpenToken earlier = present == null ? removed.get(token.name()) : present;
+            tokens.put(token.name(), OpenToken.of(token, intake, earlier, threads, policy));
         }
         return tokens;
     }
 
     private TokenPlan opened(TokenPlan written, SourceContext context) {
         TokenPlan token = written.opened(context);
-        Reloading.Origin origin = plan.origin;
-        return live && origin != null && token.inFile()
-                ? token.with(new WrittenValue(token, plan, origin, context))
+        AgentPlan again = rereading;
+        return live && again != null && again.origin != null && token.inFile()
+                ? token.with(new WrittenValue(token, again, again.origin, context))
                 : token;
     }
 
@@ -170,7 +187,7 @@ final class OpenTokens implements AutoCloseable {
 
     /** Lets what an application holds pass on to who serves it now. */
     private void follow(Handle handle, StableProvider provider) {
-        OpenToken token = edition.tokens.get(handle.name);
+        OpenToken token = edition.byName.get(handle.name);
         if (token != null && token.providers().isPerKey() == (handle.key != null)) {
             provider.become(token.providers());
         }
@@ -183,14 +200,14 @@ final class OpenTokens implements AutoCloseable {
      */
     void start() throws TokenUnavailableException {
         probes.begin();
-        await(edition.tokens.values(), edition.configuration.startTimeout());
+        await(edition.tokens, edition.configuration.startTimeout());
         phase = AgentStatus.Phase.RUNNING;
         probes.started();
     }
 
     /** Begins to keep the tokens fresh, and waits for none. */
     void watch() {
-        for (OpenToken token : edition.tokens.values()) {
+        for (OpenToken token : edition.tokens) {
             token.providers().open();
             if (!token.providers().isPerKey()) {
                 var unused = token.provider().getAsync();
@@ -226,9 +243,9 @@ final class OpenTokens implements AutoCloseable {
     void become(AgentConfiguration next) throws TokenUnavailableException {
         Edition before = edition;
         RemotePolicy policy = policy(next, before);
-        Map<String, OpenToken> tokens = opened(next, before.tokens, policy);
+        Map<String, OpenToken> tokens = opened(next, before.byName, policy);
         List<OpenToken> added = tokens.values().stream()
-                .filter(token -> !isOpen(token, before.tokens))
+                .filter(token -> !isOpen(token, before.byName))
                 .toList();
         try {
             await(added, next.startTimeout());
@@ -237,12 +254,12 @@ final class OpenTokens implements AutoCloseable {
             added.forEach(token -> token.providers().retire());
             throw e;
         }
-        edition = new Edition(next, tokens, policy);
+        edition = Edition.of(next, tokens, policy);
         handles.forEach(this::follow);
-        before.tokens.forEach((name, token) -> {
-            if (!tokens.containsKey(name)) {
+        before.tokens.forEach(token -> {
+            if (!tokens.containsKey(token.name())) {
                 token.providers().remove();
-                removed.put(name, token);
+                removed.put(token.name(), token);
             } else if (!isOpen(token, tokens)) {
                 token.providers().retire();
             }
@@ -262,8 +279,9 @@ final class OpenTokens implements AutoCloseable {
     private void tell(Edition before, List<OpenToken> added, AgentConfiguration next) {
         Set<String> changed = new LinkedHashSet<>();
         added.forEach(token -> changed.add(token.name()));
-        before.tokens.keySet().stream()
-                .filter(name -> !edition.tokens.containsKey(name))
+        before.tokens.stream()
+                .map(OpenToken::name)
+                .filter(name -> !edition.byName.containsKey(name))
                 .forEach(changed::add);
         List<String> restart = next.needRestart(started);
         boolean wasOutdated = outdated != null;
@@ -271,14 +289,14 @@ final class OpenTokens implements AutoCloseable {
         outdated = null;
         boolean otherPolicy = !Objects.equals(before.configuration.policy(), next.policy());
         if (!changed.isEmpty() || !restart.isEmpty() || wasOutdated || otherPolicy) {
-            threads.events().onEvent(new TokenEvent.Reloaded(plan.clock.instant(), List.copyOf(changed), restart));
+            threads.events().onEvent(new TokenEvent.Reloaded(clock.instant(), List.copyOf(changed), restart));
         }
     }
 
     /** The configuration was changed and cannot be used, for this reason: what was in force stays. */
     void keep(String why) {
         outdated = why;
-        threads.events().onEvent(new TokenEvent.ReloadFailed(plan.clock.instant(), why));
+        threads.events().onEvent(new TokenEvent.ReloadFailed(clock.instant(), why));
     }
 
     String agent() {
@@ -298,7 +316,7 @@ final class OpenTokens implements AutoCloseable {
     }
 
     private List<Providers> providers() {
-        return edition.tokens.values().stream().map(OpenToken::providers).toList();
+        return edition.tokens.stream().map(OpenToken::providers).toList();
     }
 
     TokenProvider provider(String name) {
@@ -317,7 +335,7 @@ final class OpenTokens implements AutoCloseable {
         if (known != null) {
             return known;
         }
-        OpenToken token = edition.tokens.get(name);
+        OpenToken token = edition.byName.get(name);
         if (token == null) {
             throw unknown(name);
         }
@@ -337,14 +355,14 @@ final class OpenTokens implements AutoCloseable {
     }
 
     void requireKnown(String name) {
-        if (!edition.tokens.containsKey(name)) {
+        if (!edition.byName.containsKey(name)) {
             throw unknown(name);
         }
     }
 
     private IllegalArgumentException unknown(String name) {
-        return new IllegalArgumentException(
-                "no token is named '" + name + "'; known are: " + String.join(", ", edition.tokens.keySet()));
+        String known = edition.tokens.stream().map(OpenToken::name).collect(Collectors.joining(", "));
+        return new IllegalArgumentException("no token is named '" + name + "'; known are: " + known);
     }
 
     // --- looking at them ---
@@ -354,15 +372,15 @@ final class OpenTokens implements AutoCloseable {
         Edition now = edition;
         List<TokenStatus> each = new ArrayList<>();
         Set<String> required = new LinkedHashSet<>();
-        now.tokens.forEach((name, token) -> {
+        now.tokens.forEach(token -> {
             if (!token.providers().isPerKey()) {
                 each.add(token.provider().status());
                 if (token.subject().required()) {
-                    required.add(name);
+                    required.add(token.name());
                 }
             }
         });
-        return new AgentStatus(agent(), plan.clock.instant(), phase, each, required, outdated);
+        return new AgentStatus(agent(), clock.instant(), phase, each, required, outdated);
     }
 
     CheckReport check(Duration limit, Set<String> names) {
@@ -372,24 +390,24 @@ final class OpenTokens implements AutoCloseable {
     }
 
     private TokenCheck prove(Subject subject, Probe probe) {
-        return plan.onlyLooks()
-                ? anonymous.prove(subject, each -> ConnectivityCheck.prove(each, probe, plan.clock))
-                : ConnectivityCheck.prove(subject, probe, plan.clock);
+        return onlyLooks
+                ? anonymous.prove(subject, each -> ConnectivityCheck.prove(each, probe, clock))
+                : ConnectivityCheck.prove(subject, probe, clock);
     }
 
     CheckReport explain(Set<String> names) {
         return TokenChecks.report(
-                agent(), chosen(names), EXPLAIN_LIMIT, subject -> ConnectivityCheck.explain(subject, plan.clock));
+                agent(), chosen(names), EXPLAIN_LIMIT, subject -> ConnectivityCheck.explain(subject, clock));
     }
 
     /** Those of these names, in the order of the configuration; all if there is no name. */
     private List<Subject> chosen(Set<String> names) {
-        Map<String, OpenToken> tokens = edition.tokens;
-        names.stream().filter(name -> !tokens.containsKey(name)).findFirst().ifPresent(name -> {
+        Edition now = edition;
+        names.stream().filter(name -> !now.byName.containsKey(name)).findFirst().ifPresent(name -> {
             throw unknown(name);
         });
         String why = outdated;
-        return tokens.values().stream()
+        return now.tokens.stream()
                 .filter(token -> names.isEmpty() || names.contains(token.name()))
                 .map(token -> token.subject().outdated(why))
                 .toList();

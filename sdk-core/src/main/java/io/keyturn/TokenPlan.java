@@ -37,19 +37,14 @@ record TokenPlan(String name, @Nullable Location place, TokenSource source, Toke
         return new TokenPlan(name, place, other, options, inFile);
     }
 
-    /** The same token, in another line of the file. */
-    TokenPlan at(@Nullable Location other) {
-        return new TokenPlan(name, other, source, options, inFile);
-    }
-
     /** Where its source is configured. */
     Location at() {
-        return place == null ? Location.of("tokens." + name) : place;
+        return at(place, name);
     }
 
-    /** Whether the other means the same, wherever it was written. */
-    boolean isSame(TokenPlan other) {
-        return source.equals(other.source) && options.equals(other.options);
+    /** Where the source of a token is configured: in a file, or by the program. */
+    static Location at(@Nullable Location place, String name) {
+        return place == null ? Location.of("tokens." + name) : place;
     }
 
     /** An endpoint that both tokens would be attached to, if there is one: then neither is meant. */

@@ -15,7 +15,7 @@ public interface Intake {
      *
      * @throws TokenException if it may not be used; the token before it stays
      */
-    Token accept(TokenDocument document, long generation) throws TokenException;
+    Token accept(String name, TokenDocument document, long generation) throws TokenException;
 
     /**
      * Tries a token that is about to replace one that lives. May block.

@@ -27,7 +27,6 @@ import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -43,10 +42,16 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Made by the agent; an application has a {@link TokenProvider}.
  */
-public final class LiveProvider implements TokenProvider, AutoCloseable {
+public final class LiveProvider implements TokenProvider, Providers, AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(LiveProvider.class);
     private static final Duration LONGEST_WAIT = Duration.ofDays(1);
-    private static final VarHandle KNOWN = known();
+
+    // Handles on fields, and no objects that hold them: there may be thousands of tokens.
+    private static final VarHandle KNOWN = handle("known", Known.class);
+    private static final VarHandle FLIGHT = handle("flight", Flight.class);
+    private static final VarHandle TIMER = handle("timer", Future.class);
+    private static final VarHandle TAKING = handle("taking", boolean.class);
+    private static final VarHandle REJECTION = handle("rejection", Rejection.class);
 
     /** Threads for callers' code, which end as soon as there is none. */
     private static final Executor ANSWERS =
@@ -64,7 +69,9 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
     private final TokenSource source;
     private final Intake intake;
     private final Function<Token, Secret> form;
-    private final Plan plan;
+    private final RefreshPolicy policy;
+    private final Optional<Duration> every;
+    private final boolean shared;
     private final ProviderContext context;
 
     /**
@@ -73,13 +80,20 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
      */
     private final AtomicReference<Numbered> numbered;
 
-    private final Rejections rejections = new Rejections();
-    private final AtomicReference<@Nullable Flight> flight = new AtomicReference<>();
-    private final AtomicReference<@Nullable Future<?>> timer = new AtomicReference<>();
-    private final AtomicBoolean taking = new AtomicBoolean();
-
-    @SuppressWarnings("UnusedVariable") // written through KNOWN
     private volatile Known known;
+
+    /** The fetch under way, if there is one. */
+    private volatile @Nullable Flight flight;
+
+    /** What waits for the next moment that the wall clock tells. */
+    @SuppressWarnings("UnusedVariable") // used through TIMER
+    private volatile @Nullable Future<?> timer;
+
+    /** Whether a token is being taken that an answer has brought. */
+    private volatile boolean taking;
+
+    /** What was rejected last. */
+    private volatile @Nullable Rejection rejection;
 
     private volatile @Nullable TokenUnavailableException over;
     private volatile boolean found;
@@ -89,9 +103,12 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
 
     private volatile Watch watch = Watch.none();
 
-    private static VarHandle known() {
+    /** Where it stands in the schedule, or -1; the schedule's. */
+    int slot = -1;
+
+    private static VarHandle handle(String field, Class<?> type) {
         try {
-            return MethodHandles.lookup().findVarHandle(LiveProvider.class, "known", Known.class);
+            return MethodHandles.lookup().findVarHandle(LiveProvider.class, field, type);
         } catch (ReflectiveOperationException e) {
             throw new ExceptionInInitializerError(e);
         }
@@ -116,7 +133,9 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         this.source = source;
         this.intake = intake;
         this.form = form;
-        this.plan = new Plan(policy, Optional.ofNullable(policy.every()).or(source::every), !source.isLocal());
+        this.policy = policy;
+        this.every = Optional.ofNullable(policy.every()).or(source::every);
+        this.shared = !source.isLocal();
         this.context = context;
         this.numbered = before == null ? new AtomicReference<>(Numbered.NONE) : before.numbered;
         // One that has found nothing has nothing to tell: so no chain of them is kept.
@@ -126,6 +145,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
     }
 
     /** Begins to hear of the source's changes and of what is due. */
+    @Override
     public void open() {
         watch = source.watch(this::changed);
         context.schedule().add(this);
@@ -171,10 +191,12 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
 
     @Override
     public boolean invalidate(Token rejected) {
-        if (rejections.isNews(rejected, context.nanos().getAsLong())) {
+        long begun = context.nanos().getAsLong();
+        Rejection told = rejection;
+        if (!Rejection.repeats(told, rejected, begun)
+                && REJECTION.compareAndSet(this, told, new Rejection(rejected.generation(), begun))) {
             tell(() -> TokenEvent.Rejected.of(context.clock().instant(), rejected));
         }
-        long begun = context.nanos().getAsLong();
         while (true) {
             Known seen = known;
             Snapshot now = seen.last();
@@ -215,7 +237,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
     public void offer(TokenDocument document, Token sentWith) {
         Known seen = known;
         // One at a time: many answers bring the same at once, and to try it takes a thread.
-        if (isOutdated(seen, document, sentWith) || !taking.compareAndSet(false, true)) {
+        if (isOutdated(seen, document, sentWith) || !TAKING.compareAndSet(this, false, true)) {
             return;
         }
         try {
@@ -223,11 +245,11 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
                 try {
                     take(document, sentWith);
                 } finally {
-                    taking.set(false);
+                    taking = false;
                 }
             });
         } catch (Throwable t) {
-            taking.set(false);
+            taking = false;
             log.warn(
                     "an offered token {} could not be taken: {}",
                     name,
@@ -255,6 +277,23 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         return source;
     }
 
+    // --- one for every request ---
+
+    @Override
+    public boolean isPerKey() {
+        return false;
+    }
+
+    @Override
+    public LiveProvider of(@Nullable String key) {
+        return this;
+    }
+
+    @Override
+    public LiveProvider ifOpen(@Nullable String key) {
+        return this;
+    }
+
     // --- how it ends ---
 
     /** Hands out nothing any more. A fetch under way is not waited for, neither here nor by those who wait for it now. */
@@ -264,6 +303,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
     }
 
     /** Hands out nothing any more, since the configuration names this token no longer. */
+    @Override
     public void remove() {
         close(TokenUnavailableException.of(name, Reason.REMOVED, "it was removed from the configuration"));
     }
@@ -277,6 +317,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
     /**
      * Another provider has taken its place. Requests that found this one still get its token; nothing is asked any more.
      */
+    @Override
     public void retire() {
         end(TokenUnavailableException.of(name, Reason.REMOVED, "the configuration was changed"));
     }
@@ -284,7 +325,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
     private void end(TokenUnavailableException why) {
         over = why;
         leave();
-        Flight running = flight.get();
+        Flight running = flight;
         for (Flight each = running; each != null; each = each.next()) {
             each.completeExceptionally(why);
         }
@@ -295,7 +336,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
 
     private void leave() {
         context.schedule().remove(this);
-        stop(timer.getAndSet(null));
+        waitFor(null);
         safely("the end of its watch", watch::close);
     }
 
@@ -333,7 +374,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         if (now.isOver(wall)) {
             expire(now);
         }
-        Flight waiting = flight.get();
+        Flight waiting = flight;
         if (waiting != null && waiting.isKeptWaiting(nanos, timeoutNanos())) {
             tooLong(waiting);
         } else if (waiting == null && now.isDue(wall, nanos)) {
@@ -357,13 +398,17 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
                 now = known;
                 Instant wall = context.clock().instant();
                 Instant next = over != null ? null : now.nextAt(wall);
-                stop(timer.getAndSet(next == null ? null : in(nanosBetween(wall, next), this::due)));
+                waitFor(next == null ? null : in(nanosBetween(wall, next), this::due));
                 // Whoever plans last must have planned for what is known then.
             } while (now != known);
             if (over != null) {
-                stop(timer.getAndSet(null));
+                waitFor(null);
             }
         });
+    }
+
+    private void waitFor(@Nullable Future<?> next) {
+        stop((Future<?>) TIMER.getAndSet(this, next));
     }
 
     private static long nanosBetween(Instant wall, Instant next) {
@@ -400,7 +445,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
     /** A fetch that begins after this call: what is under way may have read the source before it. */
     private CompletableFuture<Snapshot> fetchAnew() {
         while (true) {
-            Flight running = flight.get();
+            Flight running = flight;
             Flight mine = running == null
                     ? fetch(known, null)
                     : running.following(context.nanos().getAsLong());
@@ -423,7 +468,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
      */
     private Flight fetch(Known seen, @Nullable Token rejected) {
         Flight mine = new Flight(rejected, context.nanos().getAsLong());
-        Flight running = flight.compareAndExchange(null, mine);
+        Flight running = unlessFlying(mine);
         if (running != null) {
             return running;
         }
@@ -440,6 +485,11 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
             land(mine, new Outcome(failure == null ? now.living() : null, failure));
         }
         return mine;
+    }
+
+    /** Makes this the flight under way; if there is one already, answers that instead of null. */
+    private @Nullable Flight unlessFlying(Flight mine) {
+        return (Flight) FLIGHT.compareAndExchange(this, (Flight) null, mine);
     }
 
     private void begin(Flight mine) {
@@ -465,7 +515,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         while (over == null) {
             long now = context.nanos().getAsLong();
             Flight mine = new Flight(null, now);
-            Flight running = flight.compareAndExchange(null, mine);
+            Flight running = unlessFlying(mine);
             Flight first = running == null ? mine : running;
             if (first.begin()) {
                 fly(first);
@@ -537,7 +587,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
     /** First the next one may begin, then those who wait are told. */
     private @Nullable Flight end(Flight mine, Outcome outcome) {
         Flight next = mine.end();
-        flight.set(next);
+        flight = next;
         outcome.tell(mine);
         return next;
     }
@@ -614,7 +664,8 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
                 proved = true;
             }
             boolean rejected = mine.isFor(found.token());
-            Known after = kept == null ? before.found(found, rejected, plan, now()) : before.unchanged(plan, now());
+            Known after =
+                    kept == null ? before.found(found, rejected, rules(), now()) : before.unchanged(rules(), now());
             TokenUnavailableException ended = over;
             if (ended != null) {
                 return new Outcome(null, ended);
@@ -644,7 +695,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         return living != null
                         && before.superseded() != null
                         && before.isSuperseded(
-                                intake.accept(document, living.token().generation()))
+                                intake.accept(name, document, living.token().generation()))
                 ? living
                 : null;
     }
@@ -657,7 +708,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
                 ? last.token()
                 : newest.token != null && newest.token.isOf(document) ? newest.token : null;
         long generation = same == null ? newest.generation + 1 : same.generation();
-        Token token = intake.accept(document, generation);
+        Token token = intake.accept(name, document, generation);
         if (token.isExpired(context.clock().instant())) {
             String end = token.expiresAt().map(Instant::toString).orElse("");
             String origin = document.origin().orElseGet(this::described);
@@ -706,7 +757,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         boolean counted = false;
         Known before = known;
         while (!counted && over == null) {
-            counted = KNOWN.compareAndSet(this, before, before.failed(e, plan, now));
+            counted = KNOWN.compareAndSet(this, before, before.failed(e, rules(), now));
             before = known;
         }
         if (counted) {
@@ -742,6 +793,10 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
         }
     }
 
+    private Plan rules() {
+        return new Plan(policy, every, shared);
+    }
+
     private Moment now() {
         return new Moment(
                 context.clock().instant(),
@@ -773,7 +828,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
                     prove(before, offered);
                     proved = true;
                 }
-                taken = over == null && KNOWN.compareAndSet(this, before, before.offered(offered, plan, now()));
+                taken = over == null && KNOWN.compareAndSet(this, before, before.offered(offered, rules(), now()));
                 if (taken) {
                     told(before, offered);
                 }
@@ -836,7 +891,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
     }
 
     private long timeoutNanos() {
-        return RefreshPolicy.nanos(plan.policy().timeout());
+        return RefreshPolicy.nanos(policy.timeout());
     }
 
     /** A failure of this caller's own, since the stack of an exception that many threads throw is nobody's. */
@@ -846,7 +901,7 @@ public final class LiveProvider implements TokenProvider, AutoCloseable {
     }
 
     private TokenUnavailableException late() {
-        return unavailable("did not answer within " + plan.policy().timeout().toMillis() + " ms");
+        return unavailable("did not answer within " + policy.timeout().toMillis() + " ms");
     }
 
     /** The source is anybody's code, and what it is called is no reason to fail where a failure is to be told. */

@@ -3,12 +3,7 @@ package io.keyturn.provider;
 import org.jspecify.annotations.Nullable;
 
 /** Who serves a token: one provider for every request, or one for each key. */
-public sealed interface Providers permits Providers.One, KeyedProviders {
-    /** One provider for every request. */
-    static Providers one(LiveProvider provider) {
-        return new One(provider);
-    }
-
+public sealed interface Providers permits LiveProvider, KeyedProviders {
     /** Whether there is one for each key. */
     boolean isPerKey();
 
@@ -38,42 +33,4 @@ public sealed interface Providers permits Providers.One, KeyedProviders {
 
     /** See {@link LiveProvider#retire()}. */
     void retire();
-
-    /** The same for every request. */
-    record One(LiveProvider provider) implements Providers {
-        @Override
-        public boolean isPerKey() {
-            return false;
-        }
-
-        @Override
-        public LiveProvider of(@Nullable String key) {
-            return provider;
-        }
-
-        @Override
-        public LiveProvider ifOpen(@Nullable String key) {
-            return provider;
-        }
-
-        @Override
-        public void open() {
-            provider.open();
-        }
-
-        @Override
-        public void close() {
-            provider.close();
-        }
-
-        @Override
-        public void remove() {
-            provider.remove();
-        }
-
-        @Override
-        public void retire() {
-            provider.retire();
-        }
-    }
 }

@@ -3,11 +3,12 @@ package io.keyturn.provider;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongSupplier;
 
 /**
@@ -27,7 +28,13 @@ public final class Schedule {
     private final LongSupplier nanos;
     private final Duration poll;
     private final Timer timer;
-    private final Set<LiveProvider> providers = ConcurrentHashMap.newKeySet();
+
+    /** Held only over memory: no provider is told of anything under it. */
+    private final ReentrantLock lock = new ReentrantLock();
+
+    /** Each knows its {@linkplain LiveProvider#slot place} here, since there may be thousands. */
+    private final List<LiveProvider> providers = new ArrayList<>();
+
     private final AtomicBoolean beating = new AtomicBoolean();
     private final Runnable beat = this::beat;
     private Instant wall = Instant.MIN;
@@ -58,7 +65,15 @@ public final class Schedule {
     }
 
     void add(LiveProvider provider) {
-        providers.add(provider);
+        lock.lock();
+        try {
+            if (provider.slot < 0) {
+                provider.slot = providers.size();
+                providers.add(provider);
+            }
+        } finally {
+            lock.unlock();
+        }
         if (beating.compareAndSet(false, true)) {
             try {
                 read();
@@ -71,7 +86,30 @@ public final class Schedule {
     }
 
     void remove(LiveProvider provider) {
-        providers.remove(provider);
+        lock.lock();
+        try {
+            if (provider.slot < 0) {
+                return;
+            }
+            // The last one takes its place.
+            LiveProvider last = providers.remove(providers.size() - 1);
+            if (!last.equals(provider)) {
+                providers.set(provider.slot, last);
+                last.slot = provider.slot;
+            }
+            provider.slot = -1;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private List<LiveProvider> present() {
+        lock.lock();
+        try {
+            return List.copyOf(providers);
+        } finally {
+            lock.unlock();
+        }
     }
 
     private void nextBeat() {
@@ -84,7 +122,7 @@ public final class Schedule {
             if (stepped) {
                 read();
             }
-            for (LiveProvider provider : providers) {
+            for (LiveProvider provider : present()) {
                 provider.beat(stepped);
             }
         } catch (Throwable t) {

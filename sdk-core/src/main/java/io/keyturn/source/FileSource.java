@@ -15,8 +15,8 @@ final class FileSource implements TokenStore {
     private final Path file;
     private final Form form;
     private final SourceContext context;
-    /** What was read before; null until it is read, since most sources are only there to be opened as others. */
-    private volatile @Nullable SecretFile secret;
+    /** All that is kept between two readings: there may be thousands of sources. */
+    private volatile SettledFile.@Nullable Taken taken;
 
     FileSource(Path file, Form form, SourceContext context) {
         this.file = file;
@@ -26,12 +26,7 @@ final class FileSource implements TokenStore {
 
     @Override
     public Optional<TokenDocument> fetch() throws SourceException {
-        SecretFile mine = secret;
-        if (mine == null) {
-            mine = new SecretFile(file, context.allow());
-            secret = mine;
-        }
-        Optional<SecretFile.Content> content = mine.read();
+        Optional<SecretFile.Content> content = read();
         if (content.isEmpty()) {
             return Optional.empty();
         }
@@ -41,6 +36,15 @@ final class FileSource implements TokenStore {
         return Optional.of(found.remark()
                 .map(remark -> document.withOrigin(describe() + " (" + remark + ")"))
                 .orElse(document));
+    }
+
+    private Optional<SecretFile.Content> read() throws SourceException {
+        SecretFile secret = new SecretFile(file, context.allow(), taken);
+        try {
+            return secret.read();
+        } finally {
+            taken = secret.taken();
+        }
     }
 
     /** The value alone, in a file that nobody but its owner can read. */

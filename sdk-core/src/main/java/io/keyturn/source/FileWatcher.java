@@ -121,8 +121,8 @@ public final class FileWatcher implements AutoCloseable {
             if (closed) {
                 return Watch.none();
             }
-            Lane lane = lanes.computeIfAbsent(device, number -> new Lane());
-            watched = new WatchedFile(this, absolute, changed, seen, lane);
+            Lane lane = lanes.computeIfAbsent(device, number -> new Lane(this));
+            watched = new WatchedFile(absolute, changed, seen, lane);
             lane.add(watched);
             lane.hurry(watched);
             begin(lane, begun);
@@ -657,7 +657,7 @@ public final class FileWatcher implements AutoCloseable {
     /** Puts a file into the lane of its device. */
     private void move(WatchedFile file, long device) {
         Lane from = file.lane;
-        Lane to = lanes.computeIfAbsent(device, number -> new Lane());
+        Lane to = lanes.computeIfAbsent(device, number -> new Lane(this));
         if (from != to) {
             from.remove(file);
             to.add(file);
@@ -679,11 +679,10 @@ public final class FileWatcher implements AutoCloseable {
         }
         for (Path step : way) {
             Path parent = step.getParent();
-            Path name = step.getFileName();
-            if (parent != null && name != null) {
+            if (parent != null) {
                 WatchedFolder folder = folders.computeIfAbsent(parent, path -> new WatchedFolder(path, file.lane));
                 folder.lane.folders.add(folder);
-                folder.add(name, file);
+                folder.add(step, file);
                 if (!folder.isHeard()) {
                     unheard.add(folder);
                 }
@@ -702,7 +701,7 @@ public final class FileWatcher implements AutoCloseable {
         if (folder == null) {
             return;
         }
-        folder.remove(step.getFileName(), file);
+        folder.remove(step, file);
         if (folder.isEmpty()) {
             folder.gone = true;
             folders.remove(folder.path);

@@ -18,6 +18,8 @@ final class Lane {
     /** So many are looked at before what is urgent is asked for again. */
     private static final int AT_A_TIME = 32;
 
+    final FileWatcher watcher;
+
     private final List<WatchedFile> files = new ArrayList<>();
     private final Set<WatchedFile> urgent = new LinkedHashSet<>();
     /** The folders in which files of this lane stand, or did when they were first found there. */
@@ -32,6 +34,10 @@ final class Lane {
 
     /** One who looked has not come back for so long that another took over. There is only ever one. */
     boolean hasLost;
+
+    Lane(FileWatcher watcher) {
+        this.watcher = watcher;
+    }
 
     void add(WatchedFile file) {
         file.lane = this;

@@ -67,16 +67,28 @@ final class SecretFile {
      * @param allow the user's relaxations: {@code group_read}, {@code world_read}
      */
     SecretFile(Path file, Set<String> allow) {
-        this.file = file;
-        this.allow = allow;
-        this.settled = new SettledFile(file, MOST_BYTES, this::remark);
+        this(file, allow, SettledFile.QUIET, null);
+    }
+
+    /** One of which this was {@linkplain #taken() taken} before, if anything was. */
+    SecretFile(Path file, Set<String> allow, SettledFile.@Nullable Taken before) {
+        this(file, allow, SettledFile.QUIET, before);
     }
 
     /** One that takes every content at once which this long has not been written. */
     SecretFile(Path file, Set<String> allow, Duration quiet) {
+        this(file, allow, quiet, null);
+    }
+
+    private SecretFile(Path file, Set<String> allow, Duration quiet, SettledFile.@Nullable Taken before) {
         this.file = file;
         this.allow = allow;
-        this.settled = new SettledFile(file, MOST_BYTES, this::remark, quiet);
+        this.settled = new SettledFile(file, MOST_BYTES, this::remark, quiet, before);
+    }
+
+    /** See {@link SettledFile#taken()}. */
+    SettledFile.@Nullable Taken taken() {
+        return settled.taken();
     }
 
     /**

@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
  * seconds; it ends when its thread is interrupted. For one reader at a time, on any thread.
  */
 public final class SettledFile {
-    private static final Duration QUIET = Duration.ofMillis(50);
+    static final Duration QUIET = Duration.ofMillis(50);
     private static final long LONGEST_NANOS = TimeUnit.SECONDS.toNanos(2);
     /** How often it is seen whether the file that is being waited for has given way to another. */
     private static final long GLANCE_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
@@ -71,14 +71,22 @@ public final class SettledFile {
         }
     }
 
+    /**
+     * What was handed out last: how the file looked then and, of its content, which is not kept, enough to tell it from
+     * another.
+     */
+    record Taken(Signature signature, int contentHash) {
+        private static Taken of(Content content) {
+            return new Taken(content.signature(), Arrays.hashCode(content.bytes));
+        }
+    }
+
     private final Path file;
     private final int mostBytes;
     private final Rule rule;
     private final long quietNanos;
-    /** How the file looked whose content was last handed out; null if there was none, or there is none any more. */
-    private volatile @Nullable Signature accepted;
-    /** And of its content, which is not kept, enough to tell it from another. Written before {@link #accepted}. */
-    private int acceptedHash;
+    /** Null if nothing was, or there is no such file any more. */
+    private volatile @Nullable Taken taken;
 
     /**
      * A file that has not been read yet. It must be a regular one.
@@ -90,14 +98,22 @@ public final class SettledFile {
     }
 
     SettledFile(Path file, int mostBytes, Rule rule) {
-        this(file, mostBytes, rule, QUIET);
+        this(file, mostBytes, rule, QUIET, null);
     }
 
-    SettledFile(Path file, int mostBytes, Rule rule, Duration quiet) {
+    /** A file of which this was {@linkplain #taken() taken} before, if anything was. */
+    SettledFile(Path file, int mostBytes, Rule rule, Duration quiet, @Nullable Taken before) {
         this.file = file;
         this.mostBytes = mostBytes;
         this.rule = rule;
         this.quietNanos = quiet.toNanos();
+        this.taken = before;
+    }
+
+    /** For one who reads it again later, and does not keep this until then. */
+    @Nullable
+    Taken taken() {
+        return taken;
     }
 
     private static @Nullable String regular(Path file, FileLook look) throws SourceException {
@@ -145,7 +161,7 @@ public final class SettledFile {
                 found = readOnce();
             } catch (NoSuchFileException e) {
                 if (!Files.exists(file, LinkOption.NOFOLLOW_LINKS)) {
-                    accepted = null;
+                    taken = null;
                     throw e;
                 }
                 dangling += Files.isSymbolicLink(file) ? 1 : 0;
@@ -159,8 +175,7 @@ public final class SettledFile {
                 boolean same = before != null && before.isSame(found);
                 if (isTakenAtOnce(found, before)
                         || (same && now - beforeAt >= (found.bytes.length == 0 ? EMPTY_NANOS : quietNanos))) {
-                    acceptedHash = Arrays.hashCode(found.bytes);
-                    accepted = found.signature();
+                    taken = Taken.of(found);
                     return found;
                 }
                 if (!same) {
@@ -183,20 +198,20 @@ public final class SettledFile {
     /** Whether nobody can be in the middle of writing it. */
     private boolean isTakenAtOnce(Content found, @Nullable Content before) {
         Signature now = found.signature();
-        Signature last = accepted;
+        Taken last = taken;
         if (quietNanos == 0 || (before != null && !now.isOfSameFile(before.signature()))) {
             return true;
         }
         if (last == null) {
             return before == null && isQuiet(found, now.modified());
         }
-        if (!now.isOfSameFile(last)) {
+        if (!now.isOfSameFile(last.signature)) {
             return true;
         }
         // The same times may be those of a later writing, as long as the clock that set them has not moved on. Whatever
         // wrote then, what was taken already may be taken again.
-        return now.equals(last)
-                && (acceptedHash == Arrays.hashCode(found.bytes)
+        return now.equals(last.signature)
+                && (last.contentHash == Arrays.hashCode(found.bytes)
                         || isQuiet(found, Math.max(now.modified(), now.changed())));
     }
 

@@ -5,7 +5,6 @@ import java.util.List;
 
 /** A file that is watched, as it was when it was last looked at. What is not final is guarded by the watcher's lock. */
 final class WatchedFile implements Watch {
-    private final FileWatcher watcher;
     final Path file;
     final Runnable changed;
 
@@ -36,8 +35,7 @@ final class WatchedFile implements Watch {
 
     boolean ended;
 
-    WatchedFile(FileWatcher watcher, Path file, Runnable changed, Signature seen, Lane lane) {
-        this.watcher = watcher;
+    WatchedFile(Path file, Runnable changed, Signature seen, Lane lane) {
         this.file = file;
         this.changed = changed;
         this.seen = seen;
@@ -47,6 +45,7 @@ final class WatchedFile implements Watch {
 
     @Override
     public void close() {
-        watcher.end(this);
+        // It may move to another lane, and never to another watcher's.
+        lane.watcher.end(this);
     }
 }

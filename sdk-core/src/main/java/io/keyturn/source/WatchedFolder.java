@@ -11,11 +11,14 @@ import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** A folder in which something on the way to files stands, by the names that matter. Guarded by the watcher's lock. */
+/** A folder in which something on the way to files stands, by the places that matter. Guarded by the watcher's lock. */
 final class WatchedFolder {
     final Path path;
     final Lane lane;
-    private final Map<Path, Collection<WatchedFile>> names = new HashMap<>(2);
+    /** Places on the way to one file and no other, as most are. They are the file's own paths, so they are kept once. */
+    private final Map<Path, WatchedFile> ofOne = new HashMap<>(2);
+    /** Places on the way to several files, such as Kubernetes' link {@code ..data}. */
+    private final Map<Path, Set<WatchedFile>> ofSeveral = new HashMap<>(2);
 
     /** The folder whose events are heard; another one may stand under its name by now. */
     Signature heard = Signature.NONE;
@@ -38,42 +41,46 @@ final class WatchedFolder {
         return key != null && key.isValid();
     }
 
-    void add(Path name, WatchedFile file) {
-        Collection<WatchedFile> there = names.get(name);
-        if (there == null) {
-            names.put(name, List.of(file));
-        } else if (there.size() > 1) {
-            there.add(file);
-        } else if (!there.contains(file)) {
-            Set<WatchedFile> more = new LinkedHashSet<>(there);
-            more.add(file);
-            names.put(name, more);
+    void add(Path place, WatchedFile file) {
+        Set<WatchedFile> several = ofSeveral.get(place);
+        if (several != null) {
+            several.add(file);
+            return;
+        }
+        WatchedFile one = ofOne.putIfAbsent(place, file);
+        if (one != null && !one.equals(file)) {
+            ofOne.remove(place);
+            ofSeveral.put(place, new LinkedHashSet<>(List.of(one, file)));
         }
     }
 
-    void remove(Path name, WatchedFile file) {
-        Collection<WatchedFile> there = names.get(name);
-        if (there != null && there.size() > 1) {
-            there.remove(file);
-            if (there.size() == 1) {
-                names.put(name, List.copyOf(there));
-            }
-        } else if (there != null && there.contains(file)) {
-            names.remove(name);
+    void remove(Path place, WatchedFile file) {
+        Set<WatchedFile> several = ofSeveral.get(place);
+        if (several == null) {
+            ofOne.remove(place, file);
+            return;
+        }
+        several.remove(file);
+        if (several.size() == 1) {
+            ofSeveral.remove(place);
+            ofOne.put(place, several.iterator().next());
         }
     }
 
     boolean isEmpty() {
-        return names.isEmpty();
+        return ofOne.isEmpty() && ofSeveral.isEmpty();
     }
 
+    /** The files on whose way something of this name stands. */
     Collection<WatchedFile> files(Path name) {
-        return names.getOrDefault(name, List.of());
+        Path place = path.resolve(name);
+        WatchedFile one = ofOne.get(place);
+        return one == null ? ofSeveral.getOrDefault(place, Set.of()) : List.of(one);
     }
 
     List<WatchedFile> files() {
-        List<WatchedFile> all = new ArrayList<>();
-        names.values().forEach(all::addAll);
+        List<WatchedFile> all = new ArrayList<>(ofOne.values());
+        ofSeveral.values().forEach(all::addAll);
         return all;
     }
 }

@@ -216,7 +216,7 @@ class FailingSourceTest {
     @Test
     void get_refusedByARule_neverBecomesTheCurrentOne() throws Exception {
         FakeSource source = FakeSource.of("token-1");
-        LiveProvider provider = rig.provider(source, (document, generation) -> {
+        LiveProvider provider = rig.provider(source, (name, document, generation) -> {
             Token token = Token.of("api_token", document, generation, null);
             if (token.reveal().equals(Canary.TOKEN)) {
                 throw new TokenDeniedException(Reason.LEAKED, "token " + token + " is on a list", "issue another");
@@ -236,7 +236,7 @@ class FailingSourceTest {
 
     @Test
     void get_ruleThrowsAnything_refuses() {
-        LiveProvider provider = rig.provider(FakeSource.of(canary.token()), (document, generation) -> {
+        LiveProvider provider = rig.provider(FakeSource.of(canary.token()), (name, document, generation) -> {
             throw new IllegalArgumentException(document.value().reveal());
         });
 

@@ -444,9 +444,9 @@ class HotSwapSimulationTest {
 
         private final class WorldIntake implements Intake {
             @Override
-            public Token accept(TokenDocument document, long generation) {
+            public Token accept(String name, TokenDocument document, long generation) {
                 rudely("intake");
-                return Token.of("simulated", document, generation, null);
+                return Token.of(name, document, generation, null);
             }
 
             @Override

@@ -33,7 +33,7 @@ final class Rig implements AfterEachCallback {
     static final Duration LONG = Duration.ofSeconds(20);
     static final Duration POLL = Duration.ofSeconds(1);
     static final RefreshPolicy POLICY = RefreshPolicy.defaults().withTimeout(LONG);
-    static final Intake INTAKE = (document, generation) -> Token.of("api_token", document, generation, null);
+    static final Intake INTAKE = (name, document, generation) -> Token.of(name, document, generation, null);
 
     final ManualClock clock = new ManualClock();
     final ManualTimer timer = new ManualTimer(clock);

@@ -33,11 +33,11 @@ class StableProviderTest {
     }
 
     private static StableProvider handle(LiveProvider live) {
-        return new StableProvider(Providers.one(live), null);
+        return new StableProvider(live, null);
     }
 
     private static void replace(StableProvider handle, LiveProvider before, LiveProvider next) {
-        handle.become(Providers.one(next));
+        handle.become(next);
         before.retire();
     }
 
@@ -75,11 +75,11 @@ class StableProviderTest {
     void become_bothFindTheSameAtOnce_isOneVersion() throws Exception {
         LiveProvider before = rig.provider(source);
         before.get();
-        Intake late = (document, generation) -> {
+        Intake late = (name, document, generation) -> {
             // Until now nobody knew of this version; the one that still serves finds it first.
             source.has("token-2");
             before.refresh();
-            return Rig.INTAKE.accept(document, generation);
+            return Rig.INTAKE.accept(name, document, generation);
         };
         LiveProvider next = rig.opened(other, late, Rig.POLICY, rig.context(rig.fetches), before);
 

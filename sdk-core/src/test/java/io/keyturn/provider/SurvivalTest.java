@@ -53,7 +53,7 @@ class SurvivalTest {
         }
 
         @Override
-        public Token accept(TokenDocument document, long generation) {
+        public Token accept(String name, TokenDocument document, long generation) {
             here("intake");
             return Token.of("api_token", document, generation, null);
         }

@@ -39,8 +39,8 @@ class VerifiedSwapTest {
     /** An intake that takes everything, and tries it so. */
     record Proof(Trial trial) implements Intake {
         @Override
-        public Token accept(TokenDocument document, long generation) throws TokenException {
-            return Rig.INTAKE.accept(document, generation);
+        public Token accept(String name, TokenDocument document, long generation) throws TokenException {
+            return Rig.INTAKE.accept(name, document, generation);
         }
 
         @Override

@@ -76,7 +76,7 @@ class SettledFileTest {
 
     /** One for which nothing has been quiet for long enough. */
     private SettledFile impatient() {
-        return new SettledFile(file, MOST, look -> null, VERY_QUIET);
+        return new SettledFile(file, MOST, look -> null, VERY_QUIET, null);
     }
 
     private static String read(SettledFile settled) throws IOException {
@@ -243,7 +243,7 @@ class SettledFileTest {
     @Test
     void read_renamedOverWhileWaitedFor_atOnce() throws Exception {
         Counting counting = new Counting();
-        SettledFile settled = new SettledFile(file, MOST, counting::look, VERY_QUIET);
+        SettledFile settled = new SettledFile(file, MOST, counting::look, VERY_QUIET, null);
         read(settled);
         counting.reset();
         ExecutorService pool = Executors.newSingleThreadExecutor();
@@ -475,7 +475,7 @@ class SettledFileTest {
 
     @Test
     void read_interrupted_endsAndStaysInterrupted() throws Exception {
-        SettledFile settled = new SettledFile(file, MOST, look -> null, Duration.ofSeconds(1));
+        SettledFile settled = new SettledFile(file, MOST, look -> null, Duration.ofSeconds(1), null);
         settled.read();
         Files.writeString(file, canary.token());
         AtomicReference<SourceException> failure = new AtomicReference<>();
