@@ -95,6 +95,8 @@ class FileWatcherTest {
         private final AtomicInteger calls = new AtomicInteger();
         private final Watch watch;
         private volatile String last;
+        /** What is done about what was read. */
+        private volatile Runnable act = () -> {};
 
         Seen(FileWatcher watcher, Path file) {
             this.file = file;
@@ -108,6 +110,7 @@ class FileWatcherTest {
                 last = "gone";
             }
             calls.incrementAndGet();
+            act.run();
         }
 
         /** Busy, since it is called a thousand times. */
@@ -391,38 +394,92 @@ class FileWatcherTest {
     /** Nobody comes to hear them, as when there is no processor for it: only OVERFLOW is left of them. */
     @Test
     void watch_overflow_seen() throws Exception {
-        CountDownLatch stalled = new CountDownLatch(1);
-        CountDownLatch over = new CountDownLatch(1);
-        AtomicBoolean stalling = new AtomicBoolean();
-        FileWatcher watcher = new FileWatcher(
-                HOUR,
-                () -> {
-                    if (stalling.get()) {
-                        stalled.countDown();
-                        awaitOnce(over);
-                    }
-                    return System.nanoTime();
-                },
-                pool,
-                this::thread);
-        watchers.add(watcher);
-        Path file = file("token", "0");
-        Path other = file("other/token", "0");
-        Seen seenOther = heard(watcher, other);
-        Seen seen = heard(watcher, file);
-        stalling.set(true);
-        renameOver(other, "1");
-        awaitOnce(stalled);
+        Stall stall = new Stall();
+        FileWatcher watcher = watcher(stall);
+        Seen seenOther = heard(watcher, file("other/token", "0"));
+        Seen seen = heard(watcher, file("token", "0"));
 
-        renameOver(file, "lost");
-        for (int i = 0; i < 600; i++) {
-            file("more" + i, "");
-        }
-        stalling.set(false);
-        over.countDown();
+        stall.begin(() -> renameOver(seenOther.file, "1"));
+        renameOver(seen.file, "lost");
+        overflow();
+        stall.end();
 
         seen.awaitLast("lost");
         seenOther.awaitLast("1");
+    }
+
+    /**
+     * It was told and read, and changes before it is looked at for the first time since: the look shows a difference, and
+     * not whether that was read.
+     */
+    @Test
+    void watch_overflowBetweenItsReadingAndTheLook_seen() throws Exception {
+        Stall stall = new Stall();
+        FileWatcher watcher = watcher(stall);
+        Seen seenOther = heard(watcher, file("other/token", "0"));
+        Seen seen = heard(watcher, file("token", "0"));
+        CountDownLatch read = new CountDownLatch(1);
+        seen.act = () -> {
+            if ("1".equals(seen.last)) {
+                awaitOnce(read);
+            }
+        };
+        renameOver(seen.file, "1");
+        seen.awaitLast("1");
+
+        stall.begin(() -> renameOver(seenOther.file, "1"));
+        renameOver(seen.file, "lost");
+        overflow();
+        stall.end();
+        // Heard after the overflow.
+        Files.writeString(seenOther.file, "2");
+        seenOther.awaitLast("2");
+        read.countDown();
+
+        seen.awaitLast("lost");
+    }
+
+    /** Holds up whoever listens, or looks. */
+    private static final class Stall {
+        private final CountDownLatch begun = new CountDownLatch(1);
+        private final CountDownLatch over = new CountDownLatch(1);
+        private volatile boolean stalling;
+
+        long nanos() {
+            if (stalling) {
+                begun.countDown();
+                awaitOnce(over);
+            }
+            return System.nanoTime();
+        }
+
+        interface Happening {
+            void happen() throws IOException;
+        }
+
+        void begin(Happening heard) throws IOException {
+            stalling = true;
+            heard.happen();
+            awaitOnce(begun);
+        }
+
+        void end() {
+            stalling = false;
+            over.countDown();
+        }
+    }
+
+    private FileWatcher watcher(Stall stall) {
+        FileWatcher watcher = new FileWatcher(HOUR, stall::nanos, pool, this::thread);
+        watchers.add(watcher);
+        return watcher;
+    }
+
+    /** More than a folder's events are kept. */
+    private void overflow() throws IOException {
+        for (int i = 0; i < 600; i++) {
+            file("more" + i, "");
+        }
     }
 
     private static void awaitOnce(CountDownLatch latch) {
