@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param refreshAt when {@code last} is fetched anew ahead of its end; null if it does not end, or that time has passed
  * @param askAtNanos when the source is asked next in any case, by the monotonic clock
  * @param quietUntilNanos until when a rejected token is no reason to ask again, by the monotonic clock
+ * @param over why nothing more becomes known; null as long as something may
  */
 record Known(
         long fetches,
@@ -34,7 +35,33 @@ record Known(
         int tries,
         @Nullable Instant refreshAt,
         long askAtNanos,
-        long quietUntilNanos) {
+        long quietUntilNanos,
+        @Nullable TokenUnavailableException over) {
+    private Known(
+            long fetches,
+            @Nullable Token token,
+            @Nullable Snapshot last,
+            @Nullable String superseded,
+            @Nullable TokenUnavailableException failure,
+            @Nullable Instant failingSince,
+            int tries,
+            @Nullable Instant refreshAt,
+            long askAtNanos,
+            long quietUntilNanos) {
+        this(
+                fetches,
+                token,
+                last,
+                superseded,
+                failure,
+                failingSince,
+                tries,
+                refreshAt,
+                askAtNanos,
+                quietUntilNanos,
+                null);
+    }
+
     /** How long an answer that brought nothing new is taken for the source's last word. */
     static final long QUIET_NANOS = Duration.ofSeconds(1).toNanos();
 
@@ -59,6 +86,17 @@ record Known(
                 refreshAt,
                 askAtNanos,
                 quietUntilNanos);
+    }
+
+    /** Nothing any more, and nothing will be. */
+    static Known ended(TokenUnavailableException why, long nowNanos) {
+        return new Known(0, null, null, null, null, null, 0, null, nowNanos + NEVER_NANOS, nowNanos, why);
+    }
+
+    /** What is handed out stays, and nothing more becomes known. */
+    Known retired(TokenUnavailableException why) {
+        return new Known(
+                fetches, token, last, superseded, failure, failingSince, tries, null, askAtNanos, quietUntilNanos, why);
     }
 
     /** The two clocks at one moment, and what chance says of it. */
@@ -160,7 +198,8 @@ record Known(
 
     /** The token has ended. A response header's is then forgotten: the source may have another again. */
     Known expired() {
-        return new Known(fetches, null, last, null, failure, failingSince, tries, null, askAtNanos, quietUntilNanos);
+        return new Known(
+                fetches, null, last, null, failure, failingSince, tries, null, askAtNanos, quietUntilNanos, over);
     }
 
     /**
@@ -192,7 +231,7 @@ record Known(
     /** The token that a response header brought was rejected, so that the source's own counts again. */
     Known withoutOffer() {
         return new Known(
-                fetches, token, last, null, failure, failingSince, tries, refreshAt, askAtNanos, quietUntilNanos);
+                fetches, token, last, null, failure, failingSince, tries, refreshAt, askAtNanos, quietUntilNanos, over);
     }
 
     /** What is handed out with all that belongs to it; null if there is none, or it has ended. */
@@ -201,7 +240,7 @@ record Known(
         return token == null ? null : last;
     }
 
-    boolean isOver(Instant now) {
+    boolean isExpired(Instant now) {
         return token != null && token.isExpired(now);
     }
 
@@ -213,6 +252,9 @@ record Known(
     /** What the wall clock brings next: that the token is to be fetched anew, or that it ends. Null if neither is ahead. */
     @Nullable
     Instant nextAt(Instant now) {
+        if (over != null) {
+            return null;
+        }
         if (refreshAt != null && refreshAt.isAfter(now)) {
             return refreshAt;
         }

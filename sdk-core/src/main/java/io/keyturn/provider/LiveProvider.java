@@ -95,7 +95,6 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
     /** What was rejected last. */
     private volatile @Nullable Rejection rejection;
 
-    private volatile @Nullable TokenUnavailableException over;
     private volatile boolean found;
 
     /** Who served the name before, as long as this one has found nothing: it may still find another version. */
@@ -149,7 +148,7 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
     public void open() {
         watch = source.watch(this::changed);
         context.schedule().add(this);
-        if (over != null) {
+        if (known.over() != null) {
             // It was closed meanwhile.
             leave();
         }
@@ -309,9 +308,9 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
     }
 
     private void close(TokenUnavailableException why) {
-        end(why);
-        known = Known.after(null, context.nanos().getAsLong());
+        known = Known.ended(why, context.nanos().getAsLong());
         numbered.updateAndGet(Numbered::forgotten);
+        end(why);
     }
 
     /**
@@ -319,11 +318,17 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
      */
     @Override
     public void retire() {
-        end(TokenUnavailableException.of(name, Reason.REMOVED, "the configuration was changed"));
+        TokenUnavailableException why =
+                TokenUnavailableException.of(name, Reason.REMOVED, "the configuration was changed");
+        Known before = known;
+        while (before.over() == null && !KNOWN.compareAndSet(this, before, before.retired(why))) {
+            before = known;
+        }
+        end(why);
     }
 
+    /** What is known has ended before, so whoever hears of the end finds nothing that was found after it. */
     private void end(TokenUnavailableException why) {
-        over = why;
         leave();
         Flight running = flight;
         for (Flight each = running; each != null; each = each.next()) {
@@ -360,9 +365,9 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
 
     private void stepped() {
         Known before = known;
-        Known after =
-                before.stepped(found, context.clock().instant(), context.nanos().getAsLong());
-        if (over == null) {
+        if (before.over() == null) {
+            Known after = before.stepped(
+                    found, context.clock().instant(), context.nanos().getAsLong());
             KNOWN.compareAndSet(this, before, after);
         }
     }
@@ -371,7 +376,7 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
         Known now = known;
         Instant wall = context.clock().instant();
         long nanos = context.nanos().getAsLong();
-        if (now.isOver(wall)) {
+        if (now.isExpired(wall)) {
             expire(now);
         }
         Flight waiting = flight;
@@ -397,13 +402,10 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
             do {
                 now = known;
                 Instant wall = context.clock().instant();
-                Instant next = over != null ? null : now.nextAt(wall);
+                Instant next = now.nextAt(wall);
                 waitFor(next == null ? null : in(nanosBetween(wall, next), this::due));
                 // Whoever plans last must have planned for what is known then.
             } while (now != known);
-            if (over != null) {
-                waitFor(null);
-            }
         });
     }
 
@@ -437,7 +439,9 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
     /** What a caller who found no living token waits for. */
     private CompletableFuture<Snapshot> missing(Known seen) {
         TokenUnavailableException failure = seen.failure();
-        return failure != null && over == null && seen.isFailing(context.nanos().getAsLong())
+        return failure != null
+                        && seen.over() == null
+                        && seen.isFailing(context.nanos().getAsLong())
                 ? CompletableFuture.failedFuture(failure)
                 : fetch(seen, null);
     }
@@ -450,9 +454,9 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
                     ? fetch(known, null)
                     : running.following(context.nanos().getAsLong());
             if (mine != null) {
-                TokenUnavailableException ended = over;
-                if (ended != null) {
-                    mine.completeExceptionally(ended);
+                TokenUnavailableException over = known.over();
+                if (over != null) {
+                    mine.completeExceptionally(over);
                 }
                 return mine;
             }
@@ -473,9 +477,8 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
             return running;
         }
         Known now = known;
-        TokenUnavailableException ended = over;
         boolean answered = now.fetches() != seen.fetches();
-        TokenUnavailableException failure = ended != null ? ended : answered ? now.failure() : null;
+        TokenUnavailableException failure = now.over() != null ? now.over() : answered ? now.failure() : null;
         if (failure == null && (!answered || now.living() == null)) {
             begin(mine);
         } else if (mine.begin()) {
@@ -512,7 +515,7 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
      * is queued behind them; if one is under way already, another follows it, and is waited for.
      */
     private void changed() {
-        while (over == null) {
+        while (known.over() == null) {
             long now = context.nanos().getAsLong();
             Flight mine = new Flight(null, now);
             Flight running = unlessFlying(mine);
@@ -618,8 +621,8 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
 
     private Outcome travel(Flight mine) {
         try {
-            TokenUnavailableException ended = over;
-            return ended != null ? new Outcome(null, ended) : judge(fetched(mine.rejected()), mine);
+            TokenUnavailableException over = known.over();
+            return over != null ? new Outcome(null, over) : judge(fetched(mine.rejected()), mine);
         } catch (TokenUnavailableException e) {
             return failed(mine, e);
         } catch (TokenException e) {
@@ -654,6 +657,9 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
         boolean proved = false;
         while (true) {
             Known before = inherited();
+            if (before.over() != null) {
+                return new Outcome(null, before.over());
+            }
             Snapshot kept = kept(document, before);
             Snapshot found = kept == null ? version(document, before) : kept;
             if (found == null) {
@@ -666,10 +672,6 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
             boolean rejected = mine.isFor(found.token());
             Known after =
                     kept == null ? before.found(found, rejected, rules(), now()) : before.unchanged(rules(), now());
-            TokenUnavailableException ended = over;
-            if (ended != null) {
-                return new Outcome(null, ended);
-            }
             if (KNOWN.compareAndSet(this, before, after)) {
                 told(before, found);
                 return new Outcome(found, null);
@@ -682,7 +684,7 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
         LiveProvider earlier = predecessor;
         Known mine = known;
         Snapshot last = earlier == null || mine.token() != null ? null : earlier.known.last();
-        if (last == null || mine.isSame(last)) {
+        if (last == null || mine.over() != null || mine.isSame(last)) {
             return mine;
         }
         KNOWN.compareAndSet(this, mine, mine.after(last));
@@ -756,7 +758,7 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
         Moment now = now();
         boolean counted = false;
         Known before = known;
-        while (!counted && over == null) {
+        while (!counted && before.over() == null) {
             counted = KNOWN.compareAndSet(this, before, before.failed(e, rules(), now));
             before = known;
         }
@@ -809,6 +811,7 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
     private static boolean isOutdated(Known seen, TokenDocument document, Token sentWith) {
         Snapshot living = seen.living();
         return living == null
+                || seen.over() != null
                 || living.token().generation() != sentWith.generation()
                 || living.token().isOf(document);
     }
@@ -818,7 +821,7 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
             boolean proved = false;
             boolean taken = false;
             Known before = known;
-            while (!taken && over == null && !isOutdated(before, document, sentWith)) {
+            while (!taken && !isOutdated(before, document, sentWith)) {
                 Snapshot offered = version(document, before);
                 if (offered == null) {
                     before = known;
@@ -828,7 +831,7 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
                     prove(before, offered);
                     proved = true;
                 }
-                taken = over == null && KNOWN.compareAndSet(this, before, before.offered(offered, rules(), now()));
+                taken = KNOWN.compareAndSet(this, before, before.offered(offered, rules(), now()));
                 if (taken) {
                     told(before, offered);
                 }
