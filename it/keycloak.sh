@@ -6,6 +6,7 @@
 #   mvn -Preal verify
 #   it/keycloak.sh freeze           stopped by SIGSTOP: it takes connections and answers none
 #   it/keycloak.sh thaw
+#   it/keycloak.sh kill             by SIGKILL, frozen or not
 #   it/keycloak.sh stop             frozen or not
 #   it/keycloak.sh install          only install it
 #
@@ -17,17 +18,11 @@ set -euo pipefail
 
 version=26.7.3
 plugin=org.apache.maven.plugins:maven-dependency-plugin:3.9.0
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-dir=${KEYTURN_IT_DIR:-$here/work}
-[[ $dir == /* ]] || dir=$PWD/$dir
+# shellcheck source=it/server.sh
+source "$(dirname "${BASH_SOURCE[0]}")/server.sh"
 port=${KEYTURN_KEYCLOAK_PORT:-18080}
 password=${KEYTURN_KEYCLOAK_PASSWORD:-ktn_it_K_4Zq8Lb2WtD6jM9v}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/keyturn/keycloak/$version
-
-fail() {
-    echo "it/keycloak.sh: $*" >&2
-    exit 1
-}
 
 # Whatever the user has set for a Keycloak of his own must not decide what is tested here. The realm files name KEYCLOAK_URL.
 own_environment() {
@@ -63,83 +58,37 @@ mvn_copy() {
     nice mvn -q -B -ntp "$plugin:copy" "-Dartifact=org.keycloak:keycloak-quarkus-dist:$version:zip" "-DoutputDirectory=$1"
 }
 
-running() {
-    [[ -s $dir/keycloak.pid ]] && kill -0 "$(<"$dir/keycloak.pid")" 2>/dev/null
+# Ready is what it says at its management port.
+healthy() {
+    answers $((port + 1)) /health/ready
 }
 
-# Ready is what its health endpoint says, at the management port.
-healthy() {
-    local answer=''
-    { exec 3<>"/dev/tcp/127.0.0.1/$((port + 1))"; } 2>/dev/null || return 1
-    printf 'GET /health/ready HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n' >&3
-    read -r -t 10 answer <&3 || true
-    exec 3>&-
-    [[ $answer == *' 200 '* ]]
+serve() {
+    own_environment
+    exec "$cache/bin/kc.sh" start --optimized --import-realm --cache=local --log-level=warn \
+        --http-enabled=true --http-host=127.0.0.1 --http-port="$port" --hostname-strict=false \
+        --http-management-host=127.0.0.1 --http-management-port=$((port + 1)) "-Dkc.home.dir=$dir/keycloak"
 }
 
 start() {
-    running && fail "is running already (process $(<"$dir/keycloak.pid"), $dir)"
-    local taken shell server home=$dir/keycloak
-    for taken in "$port" $((port + 1)); do
-        (: >"/dev/tcp/127.0.0.1/$taken") 2>/dev/null && fail "something else listens at port $taken"
-    done
+    alone "$port" $((port + 1))
     install
+    local server
     # A home of its own, with links to what is shared: Keycloak looks for realms to import below its home only.
-    rm -rf "$home"
-    mkdir -p "$home/data/import"
-    ln -s "$cache"/{bin,conf,lib,providers,themes} "$home/"
-    cp "$here"/keycloak/*.json "$home/data/import/"
-    {
-        own_environment
-        exec "$cache/bin/kc.sh" start --optimized --import-realm --cache=local --log-level=warn \
-            --http-enabled=true --http-host=127.0.0.1 --http-port="$port" --hostname-strict=false \
-            --http-management-host=127.0.0.1 --http-management-port=$((port + 1)) "-Dkc.home.dir=$home"
-    } >"$dir/keycloak.log" 2>&1 </dev/null &
-    shell=$!
-    disown
-    echo "$shell" >"$dir/keycloak.pid"
-    local until=$((SECONDS + 300))
-    while ((SECONDS < until)); do
-        if healthy; then
-            # kc.sh waits for the server, its one child, and ends with it.
-            server=$(pgrep -P "$shell") || break
-            echo "$server" >"$dir/keycloak.pid"
-            echo "export KEYCLOAK_URL='http://127.0.0.1:$port'"
-            echo "export KEYCLOAK_ADMIN='admin'"
-            echo "export KEYCLOAK_ADMIN_PASSWORD='$password'"
-            echo "export KEYCLOAK_PID='$server'"
-            return
-        fi
-        running || break
-        sleep 0.1
-    done
-    stop
-    fail "Keycloak did not start: see $dir/keycloak.log"
+    rm -rf "$dir/keycloak"
+    mkdir -p "$dir/keycloak/data/import"
+    ln -s "$cache"/{bin,conf,lib,providers,themes} "$dir/keycloak/"
+    cp "$here"/keycloak/*.json "$dir/keycloak/data/import/"
+    launch serve
+    # kc.sh waits for the server, its one child, and ends with it.
+    server=$(pgrep -P "$(<"$dir/keycloak.pid")") || {
+        stop
+        fail "has ended again: see $dir/keycloak.log"
+    }
+    echo "$server" >"$dir/keycloak.pid"
+    echo "export KEYCLOAK_URL='http://127.0.0.1:$port'"
+    echo "export KEYCLOAK_ADMIN='admin'"
+    echo "export KEYCLOAK_ADMIN_PASSWORD='$password'"
 }
 
-stop() {
-    running || return 0
-    local pid
-    pid=$(<"$dir/keycloak.pid")
-    kill -TERM "$pid"
-    kill -CONT "$pid" 2>/dev/null || true
-    for _ in $(seq 200); do
-        kill -0 "$pid" 2>/dev/null || return 0
-        sleep 0.1
-    done
-    fail "process $pid does not end"
-}
-
-signal() {
-    running || fail "is not running"
-    kill "-$1" "$(<"$dir/keycloak.pid")"
-}
-
-case ${1:-} in
-    start) start ;;
-    install) install ;;
-    freeze) signal STOP ;;
-    thaw) signal CONT ;;
-    stop) stop ;;
-    *) fail "start | freeze | thaw | stop | install" ;;
-esac
+told "$@"

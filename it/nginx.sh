@@ -11,16 +11,10 @@
 # Needs openssl, and keytool of a JDK. Runs as any user.
 set -euo pipefail
 
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-dir=${KEYTURN_IT_DIR:-$here/work}
-[[ $dir == /* ]] || dir=$PWD/$dir
+# shellcheck source=it/server.sh
+source "$(dirname "${BASH_SOURCE[0]}")/server.sh"
 port=${KEYTURN_IT_PORT:-18443}
 tokens=${KEYTURN_IT_TOKENS:-ktn_it_A_7Qm2Xv9LrT4wZ8c1 ktn_it_B_5Hd3Kp6NsY0bJ2f9}
-
-fail() {
-    echo "it/nginx.sh: $*" >&2
-    exit 1
-}
 
 nginx_bin() {
     if [[ -n ${NGINX_BIN:-} ]]; then
@@ -32,10 +26,6 @@ nginx_bin() {
 
 run_nginx() {
     "$bin" -p "$dir" -c "$dir/nginx.conf" -e "$dir/error.log" "$@"
-}
-
-running() {
-    [[ -s $dir/nginx.pid ]] && kill -0 "$(<"$dir/nginx.pid")" 2>/dev/null
 }
 
 # accept TOKEN…: writes what the maps of nginx.conf include
@@ -83,7 +73,7 @@ configuration() {
 }
 
 start() {
-    running && fail "is running already (process $(<"$dir/nginx.pid"), $dir)"
+    alone "$port"
     mkdir -p "$dir"
     rm -f "$dir"/{api,redirect,stranger,forbidden,error}.log
     certificates
@@ -108,18 +98,6 @@ export NGINX_AUTH_PORT='$((port + 6))'
 export NGINX_TOKEN_A='$1'
 export NGINX_TOKEN_B='${2:-$1}'
 EOF
-}
-
-stop() {
-    running || return 0
-    local pid
-    pid=$(<"$dir/nginx.pid")
-    kill -TERM "$pid"
-    for _ in $(seq 50); do
-        kill -0 "$pid" 2>/dev/null || return 0
-        sleep 0.1
-    done
-    fail "process $pid does not end"
 }
 
 case ${1:-} in

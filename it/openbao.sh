@@ -5,6 +5,7 @@
 #   mvn -Preal verify
 #   it/openbao.sh freeze            stopped by SIGSTOP: it takes connections and answers none
 #   it/openbao.sh thaw
+#   it/openbao.sh kill              by SIGKILL, frozen or not
 #   it/openbao.sh stop              frozen or not
 #   it/openbao.sh install           only install it
 #
@@ -15,17 +16,11 @@
 set -euo pipefail
 
 version=2.7.2
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-dir=${KEYTURN_IT_DIR:-$here/work}
-[[ $dir == /* ]] || dir=$PWD/$dir
+# shellcheck source=it/server.sh
+source "$(dirname "${BASH_SOURCE[0]}")/server.sh"
 port=${KEYTURN_BAO_PORT:-18200}
 token=${KEYTURN_BAO_TOKEN:-ktn_it_R_8Wd5Gx2MfK7pV3s6}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/keyturn/openbao/$version
-
-fail() {
-    echo "it/openbao.sh: $*" >&2
-    exit 1
-}
 
 # install: prints where OpenBao is
 install() {
@@ -61,74 +56,28 @@ fetch() {
     rm -rf "$part"
 }
 
-running() {
-    [[ -s $dir/bao.pid ]] && kill -0 "$(<"$dir/bao.pid")" 2>/dev/null
+# It answers a moment before it prints the key that unseals it again after `bao operator seal`.
+healthy() {
+    answers "$port" /v1/sys/health && [[ -n $(unseal_key) ]]
 }
 
-healthy() {
-    local answer=''
-    { exec 3<>"/dev/tcp/127.0.0.1/$port"; } 2>/dev/null || return 1
-    printf 'GET /v1/sys/health HTTP/1.0\r\n\r\n' >&3
-    read -r -t 5 answer <&3 || true
-    exec 3>&-
-    [[ $answer == *' 200 '* ]]
+unseal_key() {
+    sed -n 's/^Unseal Key: *//p' "$dir/openbao.log"
 }
 
 start() {
-    running && fail "is running already (process $(<"$dir/bao.pid"), $dir)"
-    (: >"/dev/tcp/127.0.0.1/$port") 2>/dev/null && fail "something else listens at port $port"
-    local bin unseal
+    alone "$port"
+    local bin
     bin=$(install)
-    mkdir -p "$dir"
-    : >"$dir/bao.log"
     # Without -dev-no-store-token it would leave the root token in the user's home. The settings of somebody's real Vault are
     # none of its business.
-    env -u VAULT_ADDR -u VAULT_TOKEN -u VAULT_NAMESPACE -u BAO_ADDR -u BAO_TOKEN -u BAO_NAMESPACE \
+    launch env -u VAULT_ADDR -u VAULT_TOKEN -u VAULT_NAMESPACE -u BAO_ADDR -u BAO_TOKEN -u BAO_NAMESPACE \
         "$bin" server -dev -dev-no-store-token -dev-root-token-id="$token" -dev-listen-address="127.0.0.1:$port" \
-        -log-level=warn >"$dir/bao.log" 2>&1 </dev/null &
-    echo $! >"$dir/bao.pid"
-    disown
-    for _ in $(seq 200); do
-        # It is healthy a moment before it prints the key that unseals it again after `bao operator seal`.
-        unseal=$(sed -n 's/^Unseal Key: *//p' "$dir/bao.log")
-        if [[ -n $unseal ]] && healthy; then
-            echo "export BAO_BIN='$bin'"
-            echo "export BAO_PID='$(<"$dir/bao.pid")'"
-            echo "export VAULT_ADDR='http://127.0.0.1:$port'"
-            echo "export VAULT_TOKEN='$token'"
-            echo "export VAULT_UNSEAL_KEY='$unseal'"
-            return
-        fi
-        running || break
-        sleep 0.1
-    done
-    stop
-    fail "OpenBao did not start: see $dir/bao.log"
+        -log-level=warn
+    echo "export BAO_BIN='$bin'"
+    echo "export VAULT_ADDR='http://127.0.0.1:$port'"
+    echo "export VAULT_TOKEN='$token'"
+    echo "export VAULT_UNSEAL_KEY='$(unseal_key)'"
 }
 
-stop() {
-    running || return 0
-    local pid
-    pid=$(<"$dir/bao.pid")
-    kill -TERM "$pid"
-    kill -CONT "$pid" 2>/dev/null || true
-    for _ in $(seq 100); do
-        kill -0 "$pid" 2>/dev/null || return 0
-        sleep 0.1
-    done
-    fail "process $pid does not end"
-}
-
-signal() {
-    running || fail "is not running"
-    kill "-$1" "$(<"$dir/bao.pid")"
-}
-
-case ${1:-} in
-    start) start ;;
-    install) install ;;
-    freeze) signal STOP ;;
-    thaw) signal CONT ;;
-    stop) stop ;;
-    *) fail "start | freeze | thaw | stop | install" ;;
-esac
+told "$@"

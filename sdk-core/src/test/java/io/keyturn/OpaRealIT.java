@@ -12,15 +12,13 @@ import io.keyturn.source.TokenSources;
 import io.keyturn.token.Reason;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -57,7 +55,7 @@ class OpaRealIT {
 
     private final Queue<Denied> denied = new ConcurrentLinkedQueue<>();
     private TokenAgent agent;
-    private Process opa;
+    private ServerProcess opa;
 
     private static String variable(String name) {
         String value = System.getenv(name);
@@ -68,11 +66,13 @@ class OpaRealIT {
     }
 
     @AfterEach
-    void close() throws InterruptedException {
+    void close() {
         if (agent != null) {
             agent.close();
         }
-        stopOpa();
+        if (opa != null) {
+            opa.close();
+        }
     }
 
     private TokenAgent start(Consumer<PolicyOptions> policy, Consumer<TokenOptions> options) throws IOException {
@@ -170,12 +170,6 @@ class OpaRealIT {
 
     // --- it restarts ---
 
-    private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        }
-    }
-
     private Path policy() throws IOException {
         Matcher block = REGO.matcher(Files.readString(Path.of("..", "README.md")));
         assertThat(block.find()).as("the README shows a policy").isTrue();
@@ -185,7 +179,9 @@ class OpaRealIT {
     }
 
     private void startOpa(int port) throws IOException {
-        opa = new ProcessBuilder(
+        opa = new ServerProcess(
+                folder.resolve("opa.log"),
+                List.of(
                         variable("OPA_BIN"),
                         "run",
                         "--server",
@@ -194,10 +190,8 @@ class OpaRealIT {
                         "error",
                         "--addr",
                         "127.0.0.1:" + port,
-                        policy().toString())
-                .redirectErrorStream(true)
-                .redirectOutput(folder.resolve("opa.log").toFile())
-                .start();
+                        policy().toString()));
+        opa.start();
         OkHttpClient http = new OkHttpClient();
         Request health = new Request.Builder()
                 .url("http://127.0.0.1:" + port + "/health")
@@ -209,16 +203,6 @@ class OpaRealIT {
                 return false;
             }
         });
-    }
-
-    private void stopOpa() throws InterruptedException {
-        if (opa != null) {
-            opa.destroy();
-            if (!opa.waitFor(20, TimeUnit.SECONDS)) {
-                opa.destroyForcibly().waitFor();
-            }
-            opa = null;
-        }
     }
 
     /** The status of a request through OkHttp, or the reason for which it was not sent. */
@@ -235,7 +219,7 @@ class OpaRealIT {
 
     @Test
     void restart_ofThePolicy_deniesMeanwhileAndAllowsAfterwards() throws Exception {
-        int port = freePort();
+        int port = ServerProcess.freePort();
         startOpa(port);
         try (RecordingServer api = RecordingServer.start()) {
             start(
@@ -246,7 +230,7 @@ class OpaRealIT {
             String url = api.url("/v1/me");
             assertThat(outcome(http, url)).isEqualTo(200);
 
-            stopOpa();
+            opa.kill();
             api.forget();
             for (int i = 0; i < 10; i++) {
                 assertThat(outcome(http, url)).isEqualTo(Reason.POLICY_UNREACHABLE);
@@ -268,14 +252,14 @@ class OpaRealIT {
 
     @Test
     void restart_ofThePolicy_isNotNoticedWhileAllowsAreRemembered() throws Exception {
-        int port = freePort();
+        int port = ServerProcess.freePort();
         startOpa(port);
         try (RecordingServer api = RecordingServer.start()) {
             start(p -> p.opa("http://127.0.0.1:" + port + "/v1/data/agent/allow"), t -> t.endpoint(api.url("/")));
             OkHttpClient http = agent.install(new OkHttpClient());
             assertThat(outcome(http, api.url("/v1/me"))).isEqualTo(200);
 
-            stopOpa();
+            opa.kill();
 
             assertThat(outcome(http, api.url("/v1/me"))).isEqualTo(200);
             assertThat(outcome(http, api.url("/v1/you"))).isEqualTo(Reason.POLICY_UNREACHABLE);

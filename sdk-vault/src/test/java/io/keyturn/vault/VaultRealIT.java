@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.keyturn.Canary;
 import io.keyturn.TokenAgent;
 import io.keyturn.check.CheckReport;
@@ -38,7 +36,6 @@ import mockwebserver3.MockWebServer;
 import mockwebserver3.RecordedRequest;
 import okhttp3.OkHttpClient;
 import okhttp3.Request;
-import okhttp3.RequestBody;
 import okhttp3.Response;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -51,16 +48,15 @@ import org.junit.jupiter.api.io.TempDir;
 /**
  * Against a real server: Vault or OpenBao, unsealed, at {@code VAULT_ADDR} with a {@code VAULT_TOKEN} that may do
  * everything, such as {@code it/openbao.sh start} runs: {@code eval "$(it/openbao.sh start)"; mvn -Preal verify}. What is
- * made there has names of its own and is taken away again. To seal and unseal it needs {@code VAULT_UNSEAL_KEY}; to freeze
- * it {@code BAO_PID}, and for how long it says {@code KEYTURN_OUTAGE} (15s).
+ * made there has names of its own and is taken away again. To seal and unseal it needs {@code VAULT_UNSEAL_KEY}.
  */
 @EnabledIfEnvironmentVariable(named = "VAULT_ADDR", matches = ".+")
 @EnabledIfEnvironmentVariable(named = "VAULT_TOKEN", matches = ".+")
 @Timeout(180)
 class VaultRealIT {
-    private static final ObjectMapper JSON = new ObjectMapper();
     private static final String ADDRESS = String.valueOf(System.getenv("VAULT_ADDR"));
     private static final String ROOT = String.valueOf(System.getenv("VAULT_TOKEN"));
+    private static final VaultAdmin VAULT = new VaultAdmin(ADDRESS, ROOT);
     private static final Duration PATIENT = Duration.ofSeconds(20);
 
     /** A poll of one second, the second beside it that is allowed, and what a loaded machine takes. */
@@ -113,37 +109,15 @@ class VaultRealIT {
         api.close();
         unseal();
         for (int i = made.size() - 1; i >= 0; i--) {
-            call("DELETE", made.get(i), Map.of());
+            VAULT.call("DELETE", made.get(i), Map.of());
         }
     }
 
     // --- the server, as its administrator ---
 
-    private record Answer(int status, JsonNode body) {}
-
-    private Answer call(String method, String path, Map<String, Object> body, String... header) throws IOException {
-        Request.Builder request =
-                new Request.Builder().url(ADDRESS + "/v1/" + path).header("X-Vault-Token", ROOT);
-        for (int i = 0; i < header.length; i += 2) {
-            request.header(header[i], header[i + 1]);
-        }
-        boolean bare = method.equals("GET") || method.equals("DELETE");
-        request.method(method, bare ? null : RequestBody.create(JSON.writeValueAsBytes(body)));
-        try (Response response = http.newCall(request.build()).execute()) {
-            String text = response.body().string();
-            return new Answer(response.code(), text.isEmpty() ? JSON.createObjectNode() : JSON.readTree(text));
-        }
-    }
-
-    private JsonNode admin(String method, String path, Object... body) throws IOException {
-        Answer answer = call(method, path, map(body));
-        assertThat(answer.status()).as(method + " " + path).isBetween(200, 299);
-        return answer.body();
-    }
-
     private String mount(int version) throws IOException {
         String path = name + "v" + version;
-        admin("POST", "sys/mounts/" + path, "type", "kv", "options", map("version", String.valueOf(version)));
+        VAULT.done("POST", "sys/mounts/" + path, "type", "kv", "options", map("version", String.valueOf(version)));
         made.add("sys/mounts/" + path);
         return path;
     }
@@ -151,13 +125,13 @@ class VaultRealIT {
     /** HashiCorp's answers 400 for a moment after the mount. */
     private void write(String mount, String value) {
         await().atMost(PATIENT)
-                .until(() -> call("POST", mount + "/data/agent", map("data", map("token", value)))
+                .until(() -> VAULT.call("POST", mount + "/data/agent", map("data", map("token", value)))
                                 .status()
                         == 200);
     }
 
     private String policy(String rules) throws IOException {
-        admin("POST", "sys/policies/acl/" + name, "policy", rules);
+        VAULT.done("POST", "sys/policies/acl/" + name, "policy", rules);
         made.add("sys/policies/acl/" + name);
         return name;
     }
@@ -167,9 +141,9 @@ class VaultRealIT {
     }
 
     private String approle(String policy, String ttl, String max) throws IOException {
-        admin("POST", "sys/auth/" + name, "type", "approle");
+        VAULT.done("POST", "sys/auth/" + name, "type", "approle");
         made.add("sys/auth/" + name);
-        admin(
+        VAULT.done(
                 "POST",
                 "auth/" + name + "/role/agent",
                 "token_policies",
@@ -180,20 +154,20 @@ class VaultRealIT {
                 max);
         variables.put(
                 "ROLE_ID",
-                admin("GET", "auth/" + name + "/role/agent/role-id")
+                VAULT.done("GET", "auth/" + name + "/role/agent/role-id")
                         .at("/data/role_id")
                         .asText());
         return "approle: {role_id: \"${ROLE_ID}\", secret_id: {env: SECRET_ID}, mount: " + name;
     }
 
     private String secretId() throws IOException {
-        return admin("POST", "auth/" + name + "/role/agent/secret-id")
+        return VAULT.done("POST", "auth/" + name + "/role/agent/secret-id")
                 .at("/data/secret_id")
                 .asText();
     }
 
     private String givenToken(String policy, String ttl, String max) throws IOException {
-        return admin(
+        return VAULT.done(
                         "POST",
                         "auth/token/create",
                         "policies",
@@ -211,7 +185,7 @@ class VaultRealIT {
     private void unseal() throws IOException {
         String key = System.getenv("VAULT_UNSEAL_KEY");
         if (key != null && !key.isEmpty()) {
-            call("PUT", "sys/unseal", map("key", key));
+            VAULT.call("PUT", "sys/unseal", map("key", key));
         }
     }
 
@@ -342,7 +316,7 @@ class VaultRealIT {
         write(kv, value(1));
         TokenAgent agent = agent("{path: " + kv + "/agent}");
 
-        admin("DELETE", kv + "/data/agent");
+        VAULT.done("DELETE", kv + "/data/agent");
         awaitFailure(Reason.REVOKED);
 
         assertThat(current(agent)).isEqualTo(value(1));
@@ -351,9 +325,9 @@ class VaultRealIT {
         assertThat(step.detail()).contains("version 1 was deleted at ", " since ");
         assertThat(refusedStart("{path: " + kv + "/agent}").reason()).isEqualTo(Reason.REVOKED);
 
-        admin("POST", kv + "/undelete/agent", "versions", List.of(1));
+        VAULT.done("POST", kv + "/undelete/agent", "versions", List.of(1));
         await().atMost(PATIENT).until(() -> resolved(agent).reason() == null);
-        admin("PUT", kv + "/destroy/agent", "versions", List.of(1));
+        VAULT.done("PUT", kv + "/destroy/agent", "versions", List.of(1));
         assertThat(refusedStart("{path: " + kv + "/agent}").why()).contains("version 1 was destroyed");
     }
 
@@ -361,7 +335,7 @@ class VaultRealIT {
     void kv2_deletionAhead_isTheTokensEnd() throws Exception {
         String kv = mount(2);
         write(kv, value(1));
-        admin("POST", kv + "/metadata/agent", "delete_version_after", "1h");
+        VAULT.done("POST", kv + "/metadata/agent", "delete_version_after", "1h");
         write(kv, value(2));
 
         TokenAgent agent = agent("{path: " + kv + "/agent}");
@@ -384,11 +358,11 @@ class VaultRealIT {
     @Test
     void kv1_valueChanged_isUsed() throws Exception {
         String kv = mount(1);
-        admin("POST", kv + "/agent", "token", value(1));
+        VAULT.done("POST", kv + "/agent", "token", value(1));
         variables.put("VAULT_TOKEN", givenToken(policy(may(kv + "/agent", "read")), "60s", "120s"));
         TokenAgent agent = agent("{path: " + kv + "/agent}");
 
-        admin("POST", kv + "/agent", "token", value(2));
+        VAULT.done("POST", kv + "/agent", "token", value(2));
 
         await().atMost(SOON).until(() -> current(agent).equals(value(2)));
         assertThat(refused).isEmpty();
@@ -481,7 +455,7 @@ class VaultRealIT {
         variables.put("SECRET_ID", secretId());
         TokenAgent agent = agent("{path: " + kv + "/agent, auth: {" + auth + "}}}");
 
-        admin("PUT", "sys/leases/revoke-prefix/auth/" + name);
+        VAULT.done("PUT", "sys/leases/revoke-prefix/auth/" + name);
         write(kv, value(2));
 
         await().atMost(SOON).until(() -> current(agent).equals(value(2)));
@@ -504,7 +478,7 @@ class VaultRealIT {
         String kv = mount(2);
         write(kv, value(1));
         String auth = approle(policy(may(kv + "/*", "read")), "3s", "3s");
-        admin("POST", "auth/" + name + "/role/agent", "token_type", "batch");
+        VAULT.done("POST", "auth/" + name + "/role/agent", "token_type", "batch");
         variables.put("SECRET_ID", secretId());
         TokenAgent agent = agent("{path: " + kv + "/agent, auth: {" + auth + "}}}");
 
@@ -516,7 +490,7 @@ class VaultRealIT {
     }
 
     private String wrappedSecretId() throws IOException {
-        return call("POST", "auth/" + name + "/role/agent/secret-id", Map.of(), "X-Vault-Wrap-TTL", "60s")
+        return VAULT.call("POST", "auth/" + name + "/role/agent/secret-id", Map.of(), "X-Vault-Wrap-TTL", "60s")
                 .body()
                 .at("/wrap_info/token")
                 .asText();
@@ -527,7 +501,7 @@ class VaultRealIT {
         String kv = mount(2);
         write(kv, value(1));
         String auth = approle(policy(may(kv + "/*", "read")), "3s", "60s");
-        admin("POST", "auth/" + name + "/role/agent", "secret_id_num_uses", 1);
+        VAULT.done("POST", "auth/" + name + "/role/agent", "secret_id_num_uses", 1);
         variables.put("SECRET_ID", wrappedSecretId());
         String source = "{path: " + kv + "/agent, auth: {" + auth + ", wrapped: true}}}";
         CheckReport look = configured(source).check(PATIENT, Set.of());
@@ -550,7 +524,7 @@ class VaultRealIT {
     void wrappedSecretId_madeElsewhere_isNotOpened() throws Exception {
         String kv = mount(2);
         String auth = approle(policy(may(kv + "/*", "read")), "3s", "60s");
-        String other = call("POST", "sys/wrapping/wrap", map("secret_id", "x"), "X-Vault-Wrap-TTL", "60s")
+        String other = VAULT.call("POST", "sys/wrapping/wrap", map("secret_id", "x"), "X-Vault-Wrap-TTL", "60s")
                 .body()
                 .at("/wrap_info/token")
                 .asText();
@@ -559,7 +533,8 @@ class VaultRealIT {
         assertThat(refusedStart("{path: " + kv + "/agent, auth: {" + auth + ", wrapped: true}}}")
                         .why())
                 .contains("was not made below auth/" + name + "/role/");
-        assertThat(call("POST", "sys/wrapping/lookup", map("token", other)).status())
+        assertThat(VAULT.call("POST", "sys/wrapping/lookup", map("token", other))
+                        .status())
                 .as("it is still closed")
                 .isEqualTo(200);
     }
@@ -581,18 +556,18 @@ class VaultRealIT {
     }
 
     private int logins() throws IOException {
-        Answer answer = call("LIST", "auth/token/accessors", Map.of());
+        VaultAdmin.Answer answer = VAULT.call("LIST", "auth/token/accessors", Map.of());
         return answer.body().at("/data/keys").size();
     }
 
     @Test
     void namespace_isAsked() throws Exception {
-        boolean there = call("POST", "sys/namespaces/" + name, Map.of()).status() < 300;
+        boolean there = VAULT.call("POST", "sys/namespaces/" + name, Map.of()).isGood();
         assumeTrue(there, "namespaces");
         made.add("sys/namespaces/" + name);
         String[] inside = {"X-Vault-Namespace", name};
-        call("POST", "sys/mounts/nkv", map("type", "kv", "options", map("version", "2")), inside);
-        call("POST", "nkv/data/agent", map("data", map("token", value(1))), inside);
+        VAULT.call("POST", "sys/mounts/nkv", map("type", "kv", "options", map("version", "2")), inside);
+        VAULT.call("POST", "nkv/data/agent", map("data", map("token", value(1))), inside);
 
         TokenAgent agent = agent("{path: nkv/agent, namespace: " + name + "}");
 
@@ -600,7 +575,7 @@ class VaultRealIT {
         assertThat(refusedStart("{path: nkv/agent, namespace: none" + name + "}")
                         .reason())
                 .isEqualTo(Reason.ABSENT);
-        call("DELETE", "sys/mounts/nkv", Map.of(), inside);
+        VAULT.call("DELETE", "sys/mounts/nkv", Map.of(), inside);
     }
 
     // --- a secret that is made for the one who asks ---
@@ -622,12 +597,12 @@ class VaultRealIT {
                 }
             });
             broker.start();
-            boolean there =
-                    call("POST", "sys/mounts/" + name, map("type", "rabbitmq")).status() < 300;
+            boolean there = VAULT.call("POST", "sys/mounts/" + name, map("type", "rabbitmq"))
+                    .isGood();
             assumeTrue(there, "the rabbitmq engine");
             made.add("sys/mounts/" + name);
             String uri = "http://127.0.0.1:" + broker.getPort();
-            admin(
+            VAULT.done(
                     "POST",
                     name + "/config/connection",
                     "connection_uri",
@@ -638,8 +613,8 @@ class VaultRealIT {
                     "p",
                     "verify_connection",
                     false);
-            admin("POST", name + "/config/lease", "ttl", 4, "max_ttl", 7);
-            admin("POST", name + "/roles/agent", "vhosts", "{\"/\":{\"read\":\".*\"}}");
+            VAULT.done("POST", name + "/config/lease", "ttl", 4, "max_ttl", 7);
+            VAULT.done("POST", name + "/roles/agent", "vhosts", "{\"/\":{\"read\":\".*\"}}");
             String source = "{path: " + name + "/creds/agent, key: password}";
 
             CheckReport look = configured(source).check(PATIENT, Set.of());
@@ -669,7 +644,7 @@ class VaultRealIT {
         write(kv, value(1));
         TokenAgent agent = agent("{path: " + kv + "/agent}");
 
-        admin("PUT", "sys/seal");
+        VAULT.done("PUT", "sys/seal");
         awaitFailure(Reason.SEALED);
 
         Step step = resolved(agent);
@@ -681,44 +656,6 @@ class VaultRealIT {
         write(kv, value(2));
         await().atMost(PATIENT).until(() -> current(agent).equals(value(2)));
         assertThat(refused).isEmpty();
-    }
-
-    @Test
-    void frozen_theTokenServesAndFewCallsAreMade() throws Exception {
-        String pid = System.getenv("BAO_PID");
-        assumeTrue(pid != null, "BAO_PID");
-        String kv = mount(2);
-        write(kv, value(1));
-        TokenAgent agent = agent("{path: " + kv + "/agent}");
-        Duration outage = Duration.parse("PT" + System.getenv().getOrDefault("KEYTURN_OUTAGE", "15s"));
-
-        signal("-STOP", pid);
-        long begun = System.nanoTime();
-        try {
-            await().pollInterval(Duration.ofMillis(100))
-                    .atMost(outage.plus(PATIENT))
-                    .until(() -> {
-                        assertThat(status(agent)).isEqualTo(200);
-                        return System.nanoTime() - begun > outage.toNanos();
-                    });
-            Step step = resolved(agent);
-            assertThat(step.reason()).isEqualTo("degraded");
-            assertThat(step.detail()).contains("vault " + ADDRESS + " is unreachable (no answer in time) since ");
-            long calls = events.stream()
-                    .filter(TokenEvent.RefreshFailed.class::isInstance)
-                    .count();
-            assertThat(calls).isBetween(1L, 10L);
-        } finally {
-            signal("-CONT", pid);
-        }
-
-        write(kv, value(2));
-        await().atMost(PATIENT.plus(outage)).until(() -> current(agent).equals(value(2)));
-        assertThat(refused).isEmpty();
-    }
-
-    private static void signal(String which, String pid) throws Exception {
-        assertThat(new ProcessBuilder("kill", which, pid).start().waitFor()).isZero();
     }
 
     // --- as a program writes it ---
