@@ -17,12 +17,15 @@
 set -euo pipefail
 
 version=26.7.3
+# Off by default; the exchange of another realm's token needs both of them. Keycloak is prepared for them once and for all, so
+# the name of the cache folder tells.
+features=token-exchange,admin-fine-grained-authz:v1
 plugin=org.apache.maven.plugins:maven-dependency-plugin:3.9.0
 # shellcheck source=it/server.sh
 source "$(dirname "${BASH_SOURCE[0]}")/server.sh"
 port=${KEYTURN_KEYCLOAK_PORT:-18080}
 password=${KEYTURN_KEYCLOAK_PASSWORD:-ktn_it_K_4Zq8Lb2WtD6jM9v}
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/keyturn/keycloak/$version
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/keyturn/keycloak/$version-${features//[,:]/-}
 
 # Whatever the user has set for a Keycloak of his own must not decide what is tested here. The realm files name KEYCLOAK_URL.
 own_environment() {
@@ -48,7 +51,8 @@ install() {
     {
         (cd "$part" && { unzip -q ./*.zip || jar xf ./*.zip; })
         chmod +x "$part/keycloak-$version/bin/kc.sh"
-        (own_environment && nice "$part/keycloak-$version/bin/kc.sh" build --db=dev-mem --health-enabled=true)
+        (own_environment && nice "$part/keycloak-$version/bin/kc.sh" build --db=dev-mem --health-enabled=true \
+            --features="$features")
     } >>"$log" 2>&1 || fail "Keycloak could not be prepared: see $log"
     mv -T "$part/keycloak-$version" "$cache" || [[ -x $cache/bin/kc.sh ]] # another one was faster
     rm -rf "$part"
@@ -89,6 +93,15 @@ start() {
     echo "export KEYCLOAK_URL='http://127.0.0.1:$port'"
     echo "export KEYCLOAK_ADMIN='admin'"
     echo "export KEYCLOAK_ADMIN_PASSWORD='$password'"
+    echo "export KEYCLOAK_CONTROL=$(control)"
+}
+
+# How a test, which knows neither this script nor what it has heard, says `freeze`, `kill` or `start`.
+control() {
+    local words
+    words=$(printf '%q ' env KEYTURN_IT_DIR="$dir" KEYTURN_KEYCLOAK_PORT="$port" KEYTURN_KEYCLOAK_PASSWORD="$password" \
+        "$here/keycloak.sh")
+    printf '%q' "$words"
 }
 
 told "$@"

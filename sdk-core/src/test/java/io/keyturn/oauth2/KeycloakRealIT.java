@@ -4,7 +4,9 @@ import static io.keyturn.config.Written.map;
 import static io.keyturn.oauth2.TokenServiceRig.write;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.InstanceOfAssertFactories.STRING;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -14,7 +16,9 @@ import com.nimbusds.jose.jwk.ECKey;
 import com.nimbusds.jose.jwk.JWKSet;
 import com.nimbusds.jose.jwk.KeyUse;
 import com.nimbusds.jose.jwk.RSAKey;
+import com.nimbusds.jwt.SignedJWT;
 import io.keyturn.Canary;
+import io.keyturn.CountingRelay;
 import io.keyturn.RecordingServer;
 import io.keyturn.RecordingServer.Answer;
 import io.keyturn.RecordingServer.Seen;
@@ -23,16 +27,19 @@ import io.keyturn.check.CheckReport;
 import io.keyturn.check.CheckReport.Step;
 import io.keyturn.check.Status;
 import io.keyturn.event.TokenEvent;
+import io.keyturn.provider.RefreshPolicy;
 import io.keyturn.provider.TokenUnavailableException;
 import io.keyturn.source.TokenSources;
 import io.keyturn.token.Reason;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.KeyPair;
 import java.security.interfaces.ECPublicKey;
 import java.security.interfaces.RSAPublicKey;
+import java.text.ParseException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -44,9 +51,12 @@ import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import okhttp3.Credentials;
 import okhttp3.MediaType;
 import okhttp3.OkHttpClient;
@@ -55,7 +65,10 @@ import okhttp3.RequestBody;
 import okhttp3.Response;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -64,10 +77,13 @@ import org.junit.jupiter.api.io.TempDir;
 /**
  * Against Keycloak with the realms of {@code it/keycloak}: {@code eval "$(it/keycloak.sh start)"; mvn -Preal verify}. The
  * API accepts a token if Keycloak says that it is active. {@code KEYTURN_KEYCLOAK_TIME}, such as {@code 3m}, is how long the
- * agent works for its tokens of 20 s; 30 s where it is not set.
+ * agent works for its tokens of 20 s; 30 s where it is not set. {@code KEYCLOAK_CONTROL}, with {@code freeze}, {@code kill}
+ * and {@code start} behind it, is how the shell ends it and has it back; {@code KEYTURN_OUTAGE} is how long it is frozen
+ * first (15s).
  */
 @EnabledIfEnvironmentVariable(named = "KEYCLOAK_URL", matches = ".+")
 @Timeout(600)
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 class KeycloakRealIT {
     private static final String URL = String.valueOf(System.getenv("KEYCLOAK_URL"));
     private static final String REALM = URL + "/realms/keyturn/protocol/openid-connect";
@@ -80,15 +96,23 @@ class KeycloakRealIT {
     private static final String REFRESH_SECRET = "ktn_it_D_6Tb1Mf8LzR4pY9c";
     private static final String API_SECRET = "ktn_it_E_2Wn5Gk7JvP8mS4x";
     private static final String POD_SECRET = "ktn_it_F_9Rx4Bd6NyT3kZ1h";
-    private static final String CALLER_SECRET = "ktn_it_G_8Kq2Zf5DvH7wB3r";
 
+    private static final String TOKEN_TYPE = "urn:ietf:params:oauth:token-type:";
     private static final String ASSERTION_OF =
             "&client_assertion_type=urn:ietf:params:oauth:client-assertion-type:jwt-bearer&client_assertion=";
 
     /** Time enough for a machine that does other things, too. */
     private static final Duration PATIENT = Duration.ofSeconds(60);
 
-    private static final Duration WORK = work();
+    /** On a machine that does other things, Keycloak takes minutes to start. */
+    private static final Duration START = Duration.ofSeconds(330);
+
+    /** What the agent waits at most between two tries, and time enough for the second of them. */
+    private static final Duration LONGEST_WAIT = Duration.ofMinutes(5).plus(PATIENT);
+
+    private static final Duration WORK = setting("KEYTURN_KEYCLOAK_TIME", "30s");
+    private static final Duration OUTAGE = setting("KEYTURN_OUTAGE", "15s");
+    private static final long MINUTE = TimeUnit.MINUTES.toNanos(1);
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
     @RegisterExtension
@@ -111,9 +135,9 @@ class KeycloakRealIT {
 
     private TokenAgent agent;
 
-    private static Duration work() {
-        String time = System.getenv("KEYTURN_KEYCLOAK_TIME");
-        return Duration.parse("PT" + (time == null || time.isEmpty() ? "30s" : time));
+    private static Duration setting(String name, String usual) {
+        String time = System.getenv(name);
+        return Duration.parse("PT" + (time == null || time.isEmpty() ? usual : time));
     }
 
     @BeforeEach
@@ -242,16 +266,22 @@ class KeycloakRealIT {
         return statusOf(agent.install(http), "/me");
     }
 
-    /** Makes requests for some time; none may fail. By token, how many versions of it they carried. */
     private Map<String, Integer> work(Duration time, Map<String, String> pathsByToken)
+            throws IOException, InterruptedException {
+        long begun = System.nanoTime();
+        return work(() -> System.nanoTime() - begun >= time.toNanos(), pathsByToken);
+    }
+
+    /** Makes requests until it is time to end; none may fail. By token, how many versions of it they carried. */
+    private Map<String, Integer> work(BooleanSupplier ends, Map<String, String> pathsByToken)
             throws IOException, InterruptedException {
         OkHttpClient client = agent.install(http);
         api.forget();
         Map<String, Set<String>> carried = new LinkedHashMap<>();
         List<String> failures = new ArrayList<>();
-        long end = System.nanoTime() + time.toNanos();
+        long begun = System.nanoTime();
         int requests = 0;
-        while (System.nanoTime() < end) {
+        while (!ends.getAsBoolean()) {
             for (Map.Entry<String, String> each : pathsByToken.entrySet()) {
                 requests++;
                 try {
@@ -269,8 +299,11 @@ class KeycloakRealIT {
             TimeUnit.MILLISECONDS.sleep(50);
         }
         assertThat(failures).isEmpty();
-        assertThat(requests).isGreaterThan((int) time.toSeconds());
-        assertThat(api.seen()).as("each was accepted at once").hasSize(requests);
+        assertThat(requests).isGreaterThan((int) TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - begun));
+        assertThat(api.seen())
+                .filteredOn(seen -> pathsByToken.containsValue(seen.path()))
+                .as("each was accepted at once")
+                .hasSize(requests);
         Map<String, Integer> versions = new LinkedHashMap<>();
         carried.forEach((token, fingerprints) -> versions.put(token, fingerprints.size()));
         return versions;
@@ -285,26 +318,20 @@ class KeycloakRealIT {
     // --- the long work ---
 
     /** What a platform does: writes a token of its own identity provider to a file. */
-    private void project(String file, String tokenUrl, String clientId, String secret) {
+    private void projectPod() {
         try {
-            String token = post(tokenUrl, Credentials.basic(clientId, secret), "grant_type=client_credentials")
-                    .get("access_token")
-                    .asText();
-            write(folder.resolve(file), token);
+            JsonNode answer =
+                    post(WORKLOAD + "/token", Credentials.basic("pod", POD_SECRET), "grant_type=client_credentials");
+            write(folder.resolve("idp"), answer.get("access_token").asText());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-    }
-
-    private void projectPod() {
-        project("idp", WORKLOAD + "/token", "pod", POD_SECRET);
     }
 
     private void projectEvery(Duration period, AtomicInteger times) {
         Runnable replace = () -> {
             try {
                 projectPod();
-                project("subject", REALM + "/token", "caller", CALLER_SECRET);
                 times.incrementAndGet();
             } catch (UncheckedIOException e) {
                 // Then the next one comes in time.
@@ -316,8 +343,8 @@ class KeycloakRealIT {
     }
 
     /**
-     * A client with a secret, and two without any: a workload that proves itself by the assertion of its platform, and one
-     * that exchanges a token besides. What they prove themselves with is replaced ten times at least.
+     * A client with a secret, and two without any: a workload that proves itself by its platform's token, and one that
+     * exchanges that token, too. It is replaced ten times at least.
      */
     @Test
     void work_tokensOfTwentySeconds_noRequestFails() throws Exception {
@@ -348,10 +375,9 @@ class KeycloakRealIT {
                         TokenSources.configured(oauth2(
                                 "grant", "token_exchange",
                                 "client_assertion", inFile("idp"),
-                                "subject_token", inFile("subject"),
-                                "subject_token_type", "urn:ietf:params:oauth:token-type:access_token",
+                                "subject_token", inFile("idp"),
                                 "scope", "api",
-                                "audience", "api")),
+                                "params", map("requested_token_type", TOKEN_TYPE + "access_token"))),
                         t -> t.endpoint(api.url("/exchanged")).check("GET /exchanged"))
                 .start();
         assertThat(agent.provider("secret").get().scopes().orElseThrow()).containsExactlyInAnyOrder("read", "write");
@@ -518,6 +544,32 @@ class KeycloakRealIT {
         assertThat(statusOf(agent.install(http), "/workload")).isEqualTo(200);
     }
 
+    /** The exchange that Keycloak offers to all: of a token of the realm's own. */
+    @Test
+    void workload_tokenOfTheSameRealm_isExchangedForAnotherAudience() throws Exception {
+        projectPod();
+        agent = builder()
+                .token(
+                        "exchanged",
+                        TokenSources.configured(oauth2(
+                                "grant",
+                                "token_exchange",
+                                "client_assertion",
+                                inFile("idp"),
+                                "subject_token",
+                                oauth2("client_assertion", inFile("idp")),
+                                "subject_token_type",
+                                TOKEN_TYPE + "access_token",
+                                "scope",
+                                "api",
+                                "audience",
+                                "api")),
+                        t -> t.endpoint(api.url("/exchanged")))
+                .start();
+
+        assertThat(statusOf(agent.install(http), "/exchanged")).isEqualTo(200);
+    }
+
     @Test
     void workload_assertionThatHasExpired_isWaitedForAndNotSent() throws Exception {
         admin("PUT", "/workload", "{\"accessTokenLifespan\": 2}");
@@ -542,5 +594,109 @@ class KeycloakRealIT {
                 .orElseThrow();
         assertThat(failed.reason()).isEqualTo(Reason.LOGIN_REFUSED);
         assertThat(failed.message()).contains("expired at", "so it was not sent");
+    }
+
+    // --- an outage ---
+
+    private void keycloak(String command) throws IOException, InterruptedException {
+        Path said = folder.resolve("keycloak-" + command);
+        Process process = new ProcessBuilder("bash", "-c", System.getenv("KEYCLOAK_CONTROL") + " " + command)
+                .redirectErrorStream(true)
+                .redirectOutput(said.toFile())
+                .start();
+        assertThat(process.waitFor(START.toSeconds(), TimeUnit.SECONDS))
+                .as(command + " ends")
+                .isTrue();
+        assertThat(process.exitValue()).as(command + ": see " + said).isZero();
+    }
+
+    /** What an API does that need not ask: the token itself says how long it lives. */
+    private static Answer unexpired(Seen request) {
+        List<String> header = request.header("Authorization");
+        try {
+            boolean good = header.size() == 1
+                    && SignedJWT.parse(header.get(0).substring("Bearer ".length()))
+                            .getJWTClaimsSet()
+                            .getExpirationTime()
+                            .toInstant()
+                            .isAfter(Instant.now());
+            return Answer.of(good ? 200 : 401, "");
+        } catch (ParseException e) {
+            return Answer.of(401, "");
+        }
+    }
+
+    /** The last of all: Keycloak has nothing on a disk, so what comes back is what the realm files say. */
+    @Test
+    @Order(Integer.MAX_VALUE)
+    @Timeout(1200)
+    void outage_frozenThenKilled_theTokenServesUntilItIsBack() throws Exception {
+        assumeTrue(System.getenv("KEYCLOAK_CONTROL") != null, "KEYCLOAK_CONTROL");
+        // So that the token outlives the outage, however long Keycloak takes to start.
+        admin(
+                "PUT",
+                "/keyturn/clients/agent",
+                "{\"clientId\":\"agent\",\"attributes\":{\"access.token.lifespan\":\"1200\"}}");
+        api.on("/alive", KeycloakRealIT::unexpired);
+        api.on("/checked", KeycloakRealIT::unexpired);
+        AtomicBoolean over = new AtomicBoolean();
+        try (CountingRelay relay = new CountingRelay(URI.create(URL))) {
+            agent = builder()
+                    .token(
+                            "t",
+                            TokenSources.configured(oauth2(
+                                    "token_url",
+                                    relay.url(REALM.substring(URL.length()) + "/token"),
+                                    "client_id",
+                                    "agent",
+                                    "client_secret",
+                                    AGENT_SECRET)),
+                            t -> t.endpoint(api.url("/"))
+                                    .check("GET /checked")
+                                    .refresh(RefreshPolicy.defaults().withEvery(Duration.ofSeconds(2))))
+                    .start();
+            Future<Map<String, Integer>> working = platform.submit(() -> work(over::get, Map.of("t", "/alive")));
+
+            long frozen = System.nanoTime();
+            keycloak("freeze");
+            long killed;
+            try {
+                await().pollInterval(Duration.ofMillis(100))
+                        .atMost(OUTAGE.plus(PATIENT))
+                        .until(() -> System.nanoTime() - frozen > OUTAGE.toNanos() && failures() > 0);
+                assertThat(step(agent.check(), "resolve"))
+                        .returns(Status.WARN, Step::status)
+                        .returns("degraded", Step::reason)
+                        .extracting(Step::detail, STRING)
+                        // Which of two limits of some ten seconds ends a call is chance where the machine is busy.
+                        .containsPattern(
+                                "(is unreachable \\(no answer in time\\)|did not answer within 10000 ms) since ");
+            } finally {
+                keycloak("kill");
+                killed = System.nanoTime();
+                keycloak("start");
+            }
+            // A call that nobody answers takes ten seconds; one that finds nobody takes none, and is soon made again.
+            assertThat(relay.requests(frozen, Math.min(killed, frozen + MINUTE)))
+                    .as("of a frozen one")
+                    .isBetween(1L, 10L);
+            assertThat(relay.requests(killed, Math.min(System.nanoTime(), killed + MINUTE)))
+                    .as("of a dead one")
+                    .isLessThanOrEqualTo(10);
+
+            String before = agent.provider("t").get().fingerprint();
+            await().atMost(LONGEST_WAIT)
+                    .until(() -> !agent.provider("t").get().fingerprint().equals(before));
+            assertThat(step(agent.check(), "resolve").status()).isEqualTo(Status.PASS);
+            over.set(true);
+            working.get(TIMEOUT.toSeconds(), TimeUnit.SECONDS);
+            assertThat(events).noneMatch(TokenEvent.Rejected.class::isInstance);
+        }
+    }
+
+    private long failures() {
+        return events.stream()
+                .filter(TokenEvent.RefreshFailed.class::isInstance)
+                .count();
     }
 }
