@@ -17,11 +17,14 @@ import io.keyturn.source.TokenSources;
 import io.keyturn.token.Reason;
 import io.keyturn.token.TokenDocument;
 import java.io.IOException;
+import java.lang.ref.WeakReference;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
@@ -69,6 +72,29 @@ class TokenAgentStartTest {
             assertThat(agent.provider("api_token").get().reveal()).isEqualTo(canary.token());
             assertThat(agent.provider("api_token")).isSameAs(agent.provider("api_token"));
         }
+    }
+
+    /** There may be thousands of tokens; each is kept once, as it was opened. */
+    @Test
+    void start_configurationNotReadAgain_whatTokensWereMadeOfIsNotKept() throws Exception {
+        List<WeakReference<Object>> made = new ArrayList<>();
+        try (TokenAgent agent = startedAndForgotten(made)) {
+            Awaitility.await().until(() -> {
+                System.gc();
+                return made.stream().allMatch(each -> each.refersTo(null));
+            });
+            assertThat(agent.provider("api_token").get().reveal()).isEqualTo(canary.token());
+        }
+    }
+
+    private TokenAgent startedAndForgotten(List<WeakReference<Object>> made) throws TokenUnavailableException {
+        TokenSource written = env("AGENT_API_TOKEN");
+        made.add(new WeakReference<>(written));
+        return builder()
+                .token("api_token", written)
+                // The first one's options, which are the same, are those of both.
+                .token("other", written, options -> made.add(new WeakReference<>(options)))
+                .start();
     }
 
     @Test

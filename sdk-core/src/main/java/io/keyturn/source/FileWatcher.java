@@ -337,10 +337,9 @@ public final class FileWatcher implements AutoCloseable {
             }
         }
         if (all) {
-            // Something is not known, or the folder has gone: its way is looked at anew. Where a look could not tell,
-            // since
-            // the last change was told without one or is too young, an event that was lost counts as one about the
-            // file.
+            // Something is not known, or the folder has gone: its way is looked at anew. What was told and not looked
+            // at
+            // since, or is too young, a look could not tell: that counts as changed.
             folder.files().forEach(file -> {
                 file.told |= file.unseen || file.young;
                 hurry(file, begun);

@@ -206,6 +206,28 @@ class FileWatcherTest {
         }
     }
 
+    /** All of them stand behind the same link, so one event is about each. */
+    @Test
+    void watch_severalFilesBehindOneLink_eachIsToldUntilItEnds() throws IOException {
+        kubernetes("..0", "0");
+        FileWatcher watcher = watcher(HOUR);
+        Seen one = heard(watcher, Files.createSymbolicLink(folder.resolve("one"), Path.of("..data/token")));
+        Seen two = heard(watcher, Files.createSymbolicLink(folder.resolve("two"), Path.of("..data/token")));
+        Seen three = heard(watcher, Files.createSymbolicLink(folder.resolve("three"), Path.of("..data/token")));
+
+        kubernetes("..1", "1");
+        List.of(one, two, three).forEach(seen -> seen.awaitLast("1"));
+        one.close();
+        kubernetes("..2", "2");
+        List.of(two, three).forEach(seen -> seen.awaitLast("2"));
+        three.close();
+        kubernetes("..3", "3");
+
+        two.awaitLast("3");
+        assertThat(one.last).isEqualTo("1");
+        assertThat(three.last).isEqualTo("2");
+    }
+
     private Path kubernetes(String version, String content) throws IOException {
         Path made = Files.createDirectory(folder.resolve(version));
         Files.writeString(made.resolve("token"), content);

@@ -42,7 +42,11 @@ class TokenTest {
 
     // sha256sum and openssl dgst -sha256 -hmac key-of-the-agent say the same.
     @ParameterizedTest
-    @CsvSource({"abc, ba7816bf8f01, 200948163fdc", Canary.TOKEN + ", 5e789f93fb11, c0dfaf7e472d"})
+    @CsvSource({
+        "abc, ba7816bf8f01, 200948163fdc",
+        Canary.TOKEN + ", 5e789f93fb11, c0dfaf7e472d",
+        "value-of-test-4231, 002f06ee5479, 081832742cae"
+    })
     void fingerprint_withAndWithoutKey_asComputedElsewhere(String value, String plain, String keyed) {
         TokenDocument document = TokenDocument.of(value);
 
