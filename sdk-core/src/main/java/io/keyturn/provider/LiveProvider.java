@@ -795,6 +795,7 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
         }
     }
 
+    /** Made whenever a fetch ends, and not kept: there may be thousands of tokens. */
     private Plan rules() {
         return new Plan(policy, every, shared);
     }

@@ -68,8 +68,8 @@ public final class Schedule {
         lock.lock();
         try {
             if (provider.slot < 0) {
-                provider.slot = providers.size();
                 providers.add(provider);
+                provider.slot = providers.size() - 1;
             }
         } finally {
             lock.unlock();
