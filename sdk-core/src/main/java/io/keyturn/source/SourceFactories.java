@@ -53,6 +53,12 @@ final class SourceFactories {
 
     private static void warn(Throwable e) {
         Throwable cause = e.getCause() == null ? e : e.getCause();
-        log.warn("a factory of sources cannot be loaded: {}", cause.toString());
+        // Which class is missing, and which entry is wrong, is Java's own word. Anybody's exception may hold anything.
+        boolean told = cause instanceof LinkageError
+                || cause instanceof ClassNotFoundException
+                || cause instanceof ServiceConfigurationError;
+        log.warn(
+                "a factory of sources cannot be loaded: {}",
+                told ? cause.toString() : cause.getClass().getName());
     }
 }

@@ -45,7 +45,12 @@ class SourceFactoriesTest {
 
     @BeforeEach
     void install() throws IOException {
-        install(Safe.class.getName(), "io.example.NotThere", Broken.class.getName(), Failing.class.getName());
+        install(
+                Safe.class.getName(),
+                "io.example.NotThere",
+                Broken.class.getName(),
+                Telling.class.getName(),
+                Failing.class.getName());
     }
 
     /** A source of somebody's own: a password safe. */
@@ -84,6 +89,23 @@ class SourceFactoriesTest {
         @Override
         public String key() {
             return "broken";
+        }
+
+        @Override
+        public TokenSource create(Settings settings, SourceContext context) {
+            throw new AssertionError();
+        }
+    }
+
+    /** One that cannot be made either, and tells too much. */
+    public static final class Telling implements TokenSourceFactory {
+        public Telling() {
+            throw new IllegalStateException("no licence in " + Canary.TOKEN);
+        }
+
+        @Override
+        public String key() {
+            return "telling";
         }
 
         @Override
@@ -179,8 +201,11 @@ class SourceFactoriesTest {
     @Test
     void read_factoryThatCannotBeLoaded_isAsIfItWereNotThere() {
         assertThat(read(map("broken", map()))).isEmpty();
-
         assertThat(problems()).anyMatch(problem -> problem.contains("unknown key 'broken'"));
+
+        // Nor are those that come after it.
+        assertThat(read(map("telling", map()))).isEmpty();
+        assertThat(problems()).anyMatch(problem -> problem.contains("unknown key 'telling'"));
     }
 
     @Test
