@@ -119,14 +119,19 @@ final class SecretFile {
     }
 
     /**
-     * Replaces a file, or makes it: complete and on the disk before it has its name, and for its owner's eyes alone.
+     * Replaces a file, or makes it: complete and on the disk before it has its name, and for its owner's eyes alone. A link
+     * stays, and what it leads to is replaced: where the link lies need not be where things last.
      *
      * @throws SourceException if that cannot be done; what stood in it before then still does
      */
     static void replace(Path file, Secret value) throws SourceException {
         Path target = file.toAbsolutePath();
-        Path unnamed = target.resolveSibling("." + target.getFileName() + ".keyturn");
+        Path unnamed = unnamed(target);
         try {
+            if (Files.isSymbolicLink(target)) {
+                target = target.toRealPath();
+                unnamed = unnamed(target);
+            }
             Files.deleteIfExists(unnamed);
             try (FileChannel channel = FileChannel.open(
                     unnamed, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), forOwner(target))) {
@@ -137,6 +142,7 @@ final class SecretFile {
                 channel.force(true);
             }
             Files.move(unnamed, target, StandardCopyOption.ATOMIC_MOVE);
+            keepName(target);
         } catch (IOException | RuntimeException e) {
             delete(unnamed);
             String why = e instanceof AccessDeniedException
@@ -150,6 +156,22 @@ final class SecretFile {
                     Reason.UNSAFE_FILE,
                     "file " + file + " cannot be written: " + why,
                     "let this program's user write in " + target.getParent());
+        }
+    }
+
+    private static Path unnamed(Path target) {
+        return target.resolveSibling("." + target.getFileName() + ".keyturn");
+    }
+
+    /** So that the new name, too, outlives a loss of power. */
+    private static void keepName(Path file) {
+        Path folder = file.getParent();
+        if (folder != null) {
+            try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
+                channel.force(true);
+            } catch (IOException e) {
+                // A system that opens no folders (Windows) has no better way.
+            }
         }
     }
 
