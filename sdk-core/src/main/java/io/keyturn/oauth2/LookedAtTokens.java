@@ -2,8 +2,8 @@ package io.keyturn.oauth2;
 
 import io.keyturn.source.SourceContext;
 import io.keyturn.source.SourceException;
-import io.keyturn.token.Secret;
-import java.time.Duration;
+import io.keyturn.token.TokenDocument;
+import java.time.Instant;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import okhttp3.HttpUrl;
@@ -14,13 +14,12 @@ import org.slf4j.LoggerFactory;
 final class LookedAtTokens implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(LookedAtTokens.class);
 
-    /** What is not given back by then ends by itself. */
-    private static final Duration PATIENCE = Duration.ofSeconds(1);
-
     private final HttpUrl revokeUrl;
     private final ClientProof client;
     private final SourceContext context;
-    private final Queue<Secret> tokens = new ConcurrentLinkedQueue<>();
+
+    /** Those that still live: who watches for days has one after another. */
+    private final Queue<TokenDocument> tokens = new ConcurrentLinkedQueue<>();
 
     /** Who gives them back. */
     record Client(HttpUrl revokeUrl, ClientProof proof) {}
@@ -31,31 +30,20 @@ final class LookedAtTokens implements AutoCloseable {
         this.context = context;
     }
 
-    void add(Secret token) {
+    void add(TokenDocument token) {
+        Instant now = context.clock().instant();
+        tokens.removeIf(
+                each -> each.expiresAt().filter(end -> !end.isAfter(now)).isPresent());
         tokens.add(token);
     }
 
-    /** On a thread of its own, since whoever closes an agent does not wait for a service that hangs. */
+    /** The agent that closes does not wait for a service that hangs. */
     @Override
     public void close() {
-        if (tokens.isEmpty()) {
-            return;
-        }
-        Thread thread = new Thread(this::revoke, "keyturn-revoke");
-        thread.setDaemon(true);
-        thread.start();
-        try {
-            thread.join(PATIENCE.toMillis());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    private void revoke() {
         String service = "oauth2 " + TokenRequest.shown(revokeUrl);
-        for (Secret token = tokens.poll(); token != null; token = tokens.poll()) {
+        for (TokenDocument token = tokens.poll(); token != null; token = tokens.poll()) {
             try {
-                FormRequest form = new FormRequest().add("token", token).add("token_type_hint", "access_token");
+                FormRequest form = new FormRequest().add("token", token.value()).add("token_type_hint", "access_token");
                 client.addTo(form, context.clock().instant());
                 int status = context.send(form.to(revokeUrl), service).status();
                 if (status / 100 != 2) {

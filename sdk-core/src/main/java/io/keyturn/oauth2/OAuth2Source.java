@@ -69,14 +69,18 @@ final class OAuth2Source implements TokenSource {
         HttpUrl revokeUrl = request.revokeUrl();
         if (context.onlyLooks() && revokeUrl != null) {
             LookedAtTokens.Client client = new LookedAtTokens.Client(revokeUrl, request.client());
-            context.shared(client, () -> new LookedAtTokens(client, context)).add(document.value());
+            context.shared(client, () -> new LookedAtTokens(client, context)).add(document);
         }
         return document;
     }
 
     private TokenAnswer answer(FormRequest form, Instant asked) throws SourceException {
         HttpUrl url = request.tokenUrl();
-        ServiceAnswer answer = context.send(form.to(url), "oauth2 " + TokenRequest.shown(url));
+        String service = "oauth2 " + TokenRequest.shown(url);
+        // A refresh token that is sent twice counts as stolen (RFC 9700 4.14.2).
+        ServiceAnswer answer = request.grant().type() == Grant.Type.REFRESH_TOKEN
+                ? context.sendOnce(form.to(url), service)
+                : context.send(form.to(url), service);
         return new TokenAnswer(request, answer, describe(), asked).accepted();
     }
 
@@ -85,19 +89,19 @@ final class OAuth2Source implements TokenSource {
         if (credential == null) {
             throw new IllegalStateException("a refresh token is always configured");
         }
-        Secret configured = credential.secret();
         if (context.onlyLooks()) {
+            // Where there is none, that is told instead.
+            var unused = credential.read();
             throw new SourceException(
                     Reason.HELD_BY_AGENT,
                     describe() + ": its refresh token is for the running agent, and was not redeemed to look",
                     null);
         }
-        boolean saved = request.store().isPresent();
         RefreshTokens.Place place = new RefreshTokens.Place(
                 request.tokenUrl(),
                 request.client().clientId(),
                 credential.source().describe(),
-                saved ? null : configured);
+                request.store().isPresent() ? null : credential.secret());
         RefreshTokens tokens = context.shared(place, RefreshTokens::new);
         return tokens.redeem(credential, request.store().orElse(null), this::redeemed);
     }

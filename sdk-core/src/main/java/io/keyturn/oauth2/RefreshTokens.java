@@ -6,8 +6,10 @@ import io.keyturn.token.Reason;
 import io.keyturn.token.Secret;
 import io.keyturn.token.TokenDocument;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
@@ -18,12 +20,17 @@ import org.jspecify.annotations.Nullable;
  * A refresh token while an agent uses it. A service may answer with the next one and take this one no longer (RFC 9700
  * 4.14.2), and whoever then sends this one again may lose both. So it is redeemed by one at a time, whoever of the agent's
  * tokens needs it, and the next one is kept before anything else is done with the answer: first here, then in its store.
+ * What was sent is waited for to its end, even by an agent that closes, and if whoever asked gives up: its answer may hold
+ * the one refresh token that is still good.
  *
  * <p>Shared by all sources of the agent with the same {@link Place}, and by those before and after a reload.
  */
 final class RefreshTokens implements AutoCloseable {
     /** Nobody takes that long: each call is bounded. */
     private static final Duration LONGEST_TURN = Duration.ofSeconds(60);
+
+    /** An agent that closes ends its calls after about that long. */
+    private static final Duration LAST_MOMENT = Duration.ofSeconds(1);
 
     /** Whose turn it is: the next one waits for the end of this. It is no lock: who waits can be interrupted. */
     private final AtomicReference<CompletableFuture<@Nullable Void>> turns =
@@ -72,12 +79,49 @@ final class RefreshTokens implements AutoCloseable {
             throws SourceException {
         CompletableFuture<@Nullable Void> mine = new CompletableFuture<>();
         CompletableFuture<@Nullable Void> before = turns.getAndSet(mine);
+        FutureTask<TokenDocument> turn = new FutureTask<>(() -> {
+            try {
+                return redeemInTurn(credential, store, redemption);
+            } finally {
+                mine.complete(null);
+            }
+        });
         try {
             await(before, credential);
-            return redeemInTurn(credential, store, redemption);
-        } finally {
-            // Also where it was not waited for.
+            begin(turn);
+        } catch (SourceException | Error e) {
+            // There is no turn of this one then; who comes next still waits for the one before.
             var unused = before.whenComplete((done, failure) -> mine.complete(null));
+            throw e;
+        }
+        return brought(turn, credential);
+    }
+
+    /** On a thread that nobody interrupts: whoever gives up a fetch must not give up what is answered to it. */
+    private static void begin(FutureTask<TokenDocument> turn) {
+        Thread thread = new Thread(turn, "keyturn-redeem");
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    private static TokenDocument brought(FutureTask<TokenDocument> turn, Credential credential) throws SourceException {
+        try {
+            return turn.get();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new SourceException(
+                    Reason.UNREACHABLE,
+                    credential + " is being redeemed, which was given up; a refresh token that comes of it is kept",
+                    null);
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof SourceException told) {
+                throw told;
+            }
+            // A store may be anybody's code; its message may hold anything.
+            String what =
+                    e.getCause() == null ? "nothing" : e.getCause().getClass().getName();
+            throw new SourceException(
+                    Reason.UNREACHABLE, credential + " could not be redeemed: it failed with " + what, null);
         }
     }
 
@@ -130,9 +174,16 @@ final class RefreshTokens implements AutoCloseable {
         }
     }
 
-    /** Forgets it. */
+    /** Gives the redemption that is under way a moment to come to its end, and forgets everything. */
     @Override
     public void close() {
+        try {
+            Objects.requireNonNull(turns.get()).get(LAST_MOMENT.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (TimeoutException | ExecutionException e) {
+            // Its call ends with the agent.
+        }
         kept = null;
         proved = null;
     }

@@ -24,9 +24,12 @@ import okhttp3.ConnectionPool;
 import okhttp3.CookieJar;
 import okhttp3.Dispatcher;
 import okhttp3.Interceptor;
+import okhttp3.MediaType;
 import okhttp3.OkHttpClient;
 import okhttp3.Request;
+import okhttp3.RequestBody;
 import okhttp3.Response;
+import okio.BufferedSink;
 import okio.BufferedSource;
 import org.jspecify.annotations.Nullable;
 
@@ -105,6 +108,42 @@ public final class AgentCalls implements AutoCloseable {
                 : "the connection broke (" + e.getClass().getSimpleName() + ")";
     }
 
+    /** The same request, which is not sent again on a connection that breaks. */
+    static Request once(Request request) {
+        RequestBody body = request.body();
+        return body == null
+                ? request
+                : request.newBuilder().method(request.method(), new Once(body)).build();
+    }
+
+    private static final class Once extends RequestBody {
+        private final RequestBody body;
+
+        Once(RequestBody body) {
+            this.body = body;
+        }
+
+        @Override
+        public @Nullable MediaType contentType() {
+            return body.contentType();
+        }
+
+        @Override
+        public long contentLength() throws IOException {
+            return body.contentLength();
+        }
+
+        @Override
+        public boolean isOneShot() {
+            return true;
+        }
+
+        @Override
+        public void writeTo(BufferedSink sink) throws IOException {
+            body.writeTo(sink);
+        }
+    }
+
     ServiceAnswer send(Request request, String service, Clock clock) throws SourceException {
         if (closed) {
             throw new SourceException(Reason.CLOSED, service + " is not asked: the agent is closed", null);
@@ -162,11 +201,20 @@ public final class AgentCalls implements AutoCloseable {
         OkHttpClient given = base.get();
         long timeout = given.callTimeoutMillis() == 0 ? TIMEOUT.toMillis() : given.callTimeoutMillis();
         OkHttpClient mine = own(given)
+                .addInterceptor(this::sentWhileOpen)
                 .dispatcher(new Dispatcher())
                 .connectionPool(new ConnectionPool(MOST_IDLE, IDLE.toSeconds(), TimeUnit.SECONDS))
                 .callTimeout((long) (timeout * SOONER), TimeUnit.MILLISECONDS)
                 .build();
         return client.compareAndSet(null, mine) ? mine : Objects.requireNonNull(client.get());
+    }
+
+    /** A call that begins while the agent closes may come too late to be cancelled. */
+    private Response sentWhileOpen(Interceptor.Chain chain) throws IOException {
+        if (closed) {
+            throw new SourceException(Reason.CLOSED, "the agent is closed", null);
+        }
+        return chain.proceed(chain.request());
     }
 
     /** Ends the calls under way. */

@@ -105,6 +105,14 @@ public record SourceContext(SourceHost host, Path folder, Set<String> allow) {
         return host.calls().send(request, service, clock());
     }
 
+    /**
+     * {@link #send} of what must not arrive twice, such as a credential that is good for one use. Of other requests OkHttp
+     * sends those again by itself whose connection breaks before there is an answer.
+     */
+    public ServiceAnswer sendOnce(Request request, String service) throws SourceException {
+        return host.calls().send(AgentCalls.once(request), service, clock());
+    }
+
     /** Does something later, once, on a thread that may block; not at all if the agent is closed by then. */
     public void later(Duration delay, Runnable task) {
         host.later(delay, task);

@@ -455,6 +455,32 @@ class OAuth2AgentTest {
                         + "&token_type_hint=access_token&client_id=agent&client_secret=looking");
     }
 
+    /** Who watches for days has had many, of which most have ended by themselves. */
+    @Test
+    void look_closed_givesBackWhatStillLives() throws Exception {
+        AtomicInteger number = new AtomicInteger();
+        rig.answers(request -> Answer.ok(issued(number.incrementAndGet() + "-" + canary.token(), "expires_in", 60)));
+        rig.server.on("/revoke", Answer.ok(""));
+        TokenSource source = rig.source(
+                rig.looking(),
+                "client_id",
+                "agent",
+                "client_secret",
+                "looking",
+                "revoke_url",
+                rig.server.url("/revoke"));
+        source.fetch();
+        rig.clock.advance(Duration.ofSeconds(60));
+        source.fetch();
+        source.fetch();
+
+        rig.endLook();
+
+        assertThat(rig.server.seen("/revoke"))
+                .extracting(seen -> seen.body().substring(0, "token=1".length()))
+                .containsExactly("token=2", "token=3");
+    }
+
     @Test
     void check_lookThatCannotGiveBack_endsAllTheSame() {
         CountDownLatch hanging = new CountDownLatch(1);

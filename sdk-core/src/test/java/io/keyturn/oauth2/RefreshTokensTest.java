@@ -258,6 +258,22 @@ class RefreshTokensTest {
         assertThat(access(source)).isEqualTo("access-1");
     }
 
+    /** The link may lie on what ends with a container, and lead to what stays. */
+    @Test
+    void fetch_fileThatIsALink_savesWhereItLeads() throws Exception {
+        rotate(canary.token());
+        Path lasting = Files.createDirectory(folder.resolve("lasting")).resolve("refresh");
+        write(lasting, canary.token());
+        Files.createSymbolicLink(file(), lasting);
+
+        assertThat(access(saved())).isEqualTo("access-1");
+
+        assertThat(file()).isSymbolicLink();
+        assertThat(lasting).hasContent(canary.token() + "-1");
+        assertThat(Files.getPosixFilePermissions(lasting)).isEqualTo(PosixFilePermissions.fromString("rw-------"));
+        assertThat(access(saved())).isEqualTo("access-2");
+    }
+
     /** It was proved that it can be written, and then it cannot: between the answer and the saving. */
     @Test
     void fetch_savingFails_publishesNothingAndSavesFirstNextTime() throws Exception {
@@ -477,6 +493,71 @@ class RefreshTokensTest {
         answer.countDown();
         assertThat(first.get(30, TimeUnit.SECONDS)).isEqualTo("access-1");
         assertThat(third.get(30, TimeUnit.SECONDS)).isEqualTo("access-1");
+    }
+
+    // --- the answer is on its way, and nobody waits for it any more ---
+
+    /** An agent gives a fetch up after its timeout, and the service may have taken the refresh token by then. */
+    @Test
+    void fetch_givenUpWhileTheServiceIsAsked_savesWhatIsAnswered() throws Exception {
+        CountDownLatch answer = new CountDownLatch(1);
+        Thread asking = asking(answer);
+
+        asking.interrupt();
+        asking.join(SOON.toMillis());
+        assertThat(asking.isAlive()).isFalse();
+        answer.countDown();
+
+        await().atMost(SOON).untilAsserted(() -> assertThat(file()).hasContent("next"));
+        rotate("next");
+        assertThat(access(saved())).isEqualTo("access-1");
+        assertThat(refused).isEmpty();
+    }
+
+    @Test
+    void close_whileTheServiceIsAsked_savesWhatIsAnswered() throws Exception {
+        CountDownLatch answer = new CountDownLatch(1);
+        Thread asking = asking(answer);
+        asking.interrupt();
+
+        Thread closing = new Thread(rig::endAgent);
+        closing.start();
+        await().atMost(SOON).until(() -> closing.getState() == Thread.State.TIMED_WAITING);
+        answer.countDown();
+        closing.join(SOON.toMillis());
+
+        assertThat(closing.isAlive()).isFalse();
+        assertThat(file()).hasContent("next");
+    }
+
+    @Test
+    void close_serviceThatHangs_endsInTime() throws Exception {
+        CountDownLatch answer = new CountDownLatch(1);
+        Thread asking = asking(answer);
+        long begun = System.nanoTime();
+
+        rig.endAgent();
+
+        assertThat(Duration.ofNanos(System.nanoTime() - begun)).isLessThan(Duration.ofSeconds(2));
+        asking.join(SOON.toMillis());
+        assertThat(asking.isAlive()).isFalse();
+        answer.countDown();
+    }
+
+    /** A thread that has asked the service, which answers when it is told to. */
+    private Thread asking(CountDownLatch answer) throws Exception {
+        write(file(), canary.token());
+        CountDownLatch asked = new CountDownLatch(1);
+        rig.answers(request -> {
+            asked.countDown();
+            awaitQuietly(answer);
+            return Answer.ok(issued("access-0", "refresh_token", "next"));
+        });
+        TokenSource source = saved();
+        Thread thread = new Thread(() -> canary.caught(SourceException.class, source::fetch));
+        thread.start();
+        asked.await();
+        return thread;
     }
 
     private static void awaitQuietly(CountDownLatch latch) {

@@ -61,6 +61,11 @@ final class TokenServiceRig implements AutoCloseable {
         look.close();
     }
 
+    /** Ends the agent. */
+    void endAgent() {
+        agent.close();
+    }
+
     /** A source of this service: the keys of {@code oauth2} beside its {@code token_url}. */
     TokenSource source(SourceContext context, Object... keysAndValues) {
         Settings settings = Settings.of(oauth2(keysAndValues)).open(context.references(List.of(), true));

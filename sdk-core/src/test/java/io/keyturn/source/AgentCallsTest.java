@@ -15,12 +15,17 @@ import java.time.format.DateTimeFormatter;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import mockwebserver3.MockResponse;
 import mockwebserver3.MockWebServer;
+import mockwebserver3.RecordedRequest;
 import mockwebserver3.SocketEffect;
+import okhttp3.MediaType;
 import okhttp3.OkHttpClient;
 import okhttp3.Request;
+import okhttp3.RequestBody;
 import okio.Buffer;
+import okio.ByteString;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -180,6 +185,20 @@ class AgentCallsTest {
     }
 
     @Test
+    void close_whileACallBegins_sendsNothing() {
+        AtomicReference<AgentCalls> closing = new AtomicReference<>();
+        AgentCalls beginning = new AgentCalls(() -> {
+            closing.get().close();
+            return new OkHttpClient();
+        });
+        closing.set(beginning);
+        server.enqueue(answer(200, "{}"));
+
+        assertThat(failure(beginning).reason()).isEqualTo(Reason.CLOSED);
+        assertThat(server.getRequestCount()).isZero();
+    }
+
+    @Test
     void interrupt_duringACall_endsIt() throws Exception {
         server.enqueue(new MockResponse.Builder()
                 .onResponseStart(SocketEffect.Stall.INSTANCE)
@@ -192,6 +211,36 @@ class AgentCallsTest {
         caller.interrupt();
 
         assertThat(failure.get(2, TimeUnit.SECONDS)).hasMessage("the store is unreachable (the call was given up)");
+    }
+
+    /** OkHttp sends again by itself what a connection has lost that it had kept open. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void send_connectionKeptOpenBreaks_whatIsGoodForOneUseIsNotSentAgain(boolean once) throws Exception {
+        server.enqueue(answer(200, "{}"));
+        server.enqueue(new MockResponse.Builder()
+                .onResponseStart(new SocketEffect.CloseSocket())
+                .build());
+        server.enqueue(answer(200, "{}"));
+        send();
+        Request request = new Request.Builder()
+                .url(server.url("/v1/x"))
+                .post(RequestBody.create(canary.token(), MediaType.get("text/plain")))
+                .build();
+
+        if (once) {
+            SourceException failure = catchThrowableOfType(
+                    SourceException.class, () -> calls.send(AgentCalls.once(request), "the store", clock));
+            assertThat(failure.reason()).isEqualTo(Reason.STORE_UNREACHABLE);
+        } else {
+            assertThat(calls.send(request, "the store", clock).status()).isEqualTo(200);
+        }
+
+        assertThat(server.getRequestCount()).isEqualTo(once ? 2 : 3);
+        server.takeRequest();
+        RecordedRequest sent = server.takeRequest();
+        assertThat(sent.getBody()).isEqualTo(ByteString.encodeUtf8(canary.token()));
+        assertThat(sent.getHeaders().get("Content-Type")).startsWith("text/plain");
     }
 
     // --- the answer ---

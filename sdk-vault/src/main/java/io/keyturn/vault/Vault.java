@@ -9,7 +9,6 @@ import io.keyturn.source.TokenSource;
 import io.keyturn.token.Reason;
 import io.keyturn.token.Secret;
 import io.keyturn.token.TokenDocument;
-import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
@@ -18,7 +17,6 @@ import okhttp3.HttpUrl;
 import okhttp3.MediaType;
 import okhttp3.Request;
 import okhttp3.RequestBody;
-import okio.BufferedSink;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -79,54 +77,30 @@ record Vault(HttpUrl address, @Nullable String namespace, SourceContext context)
 
     /** Reads a path. */
     ServiceAnswer get(String path, Secret token) throws SourceException {
-        return send(request(url(path).build(), token).get().build());
+        return told(context.send(request(url(path).build(), token).get().build(), name()));
     }
 
     /** Reads a version of a secret in KV v2. */
     ServiceAnswer get(String path, int version, Secret token) throws SourceException {
         HttpUrl url =
                 url(path).addQueryParameter("version", String.valueOf(version)).build();
-        return send(request(url, token).get().build());
+        return told(context.send(request(url, token).get().build(), name()));
     }
 
     /** Writes to a path. */
     ServiceAnswer post(String path, @Nullable Secret token, Map<String, String> body) throws SourceException {
-        return send(request(url(path).build(), token)
-                .post(RequestBody.create(json(body), JSON))
-                .build());
+        return told(context.send(posted(path, token, body), name()));
     }
 
-    /** Writes what must not be written twice: on a connection that breaks OkHttp would send it again by itself. */
+    /** Writes what must not be written twice. */
     ServiceAnswer postOnce(String path, @Nullable Secret token, Map<String, String> body) throws SourceException {
-        return send(request(url(path).build(), token).post(new Once(json(body))).build());
+        return told(context.sendOnce(posted(path, token, body), name()));
     }
 
-    private static final class Once extends RequestBody {
-        private final byte[] bytes;
-
-        Once(byte[] bytes) {
-            this.bytes = bytes;
-        }
-
-        @Override
-        public MediaType contentType() {
-            return JSON;
-        }
-
-        @Override
-        public long contentLength() {
-            return bytes.length;
-        }
-
-        @Override
-        public boolean isOneShot() {
-            return true;
-        }
-
-        @Override
-        public void writeTo(BufferedSink sink) throws IOException {
-            sink.write(bytes);
-        }
+    private Request posted(String path, @Nullable Secret token, Map<String, String> body) {
+        return request(url(path).build(), token)
+                .post(RequestBody.create(json(body), JSON))
+                .build();
     }
 
     private HttpUrl.Builder url(String path) {
@@ -175,8 +149,7 @@ record Vault(HttpUrl address, @Nullable String namespace, SourceContext context)
     // --- what it answers ---
 
     /** An answer that says something of what was asked, and not of Vault itself. */
-    private ServiceAnswer send(Request request) throws SourceException {
-        ServiceAnswer answer = context.send(request, name());
+    private ServiceAnswer told(ServiceAnswer answer) throws SourceException {
         int status = answer.status();
         if (status == UNAVAILABLE && isItsOwn(answer)) {
             throw new SourceException(
