@@ -31,6 +31,11 @@ sealed interface Auth {
         return true;
     }
 
+    /** Whether {@link #isChanged} is told by this machine alone, so that it may be asked at each look. */
+    default boolean isLocal() {
+        return true;
+    }
+
     /** Whether there is another credential now, in the place of the one that a login was made with. */
     default boolean isChanged(Session session, Vault vault) {
         return false;
@@ -67,6 +72,11 @@ sealed interface Auth {
         @Override
         public boolean isOwn() {
             return false;
+        }
+
+        @Override
+        public boolean isLocal() {
+            return token.isLocal();
         }
 
         /** As long as there is none, or it cannot be read, the one before it serves. */

@@ -96,7 +96,8 @@ final class Login implements AutoCloseable {
     private boolean isGood(Session session) {
         Instant now = vault.now();
         boolean timely = !session.isDue(now) && !(auth.isOwn() && session.isOver(now));
-        return timely && !auth.isChanged(session, vault);
+        // A program or a store would be asked by each token at each look: it is, once Vault has refused what it gave.
+        return timely && !(auth.isLocal() && auth.isChanged(session, vault));
     }
 
     // --- the one change under way ---

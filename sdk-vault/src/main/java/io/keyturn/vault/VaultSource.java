@@ -5,6 +5,7 @@ import io.keyturn.source.SourceException;
 import io.keyturn.source.TokenSource;
 import io.keyturn.source.Watch;
 import io.keyturn.token.Reason;
+import io.keyturn.token.Token;
 import io.keyturn.token.TokenDocument;
 import java.time.DateTimeException;
 import java.time.Duration;
@@ -29,6 +30,12 @@ final class VaultSource implements TokenSource {
     /** How long a path counts as denied once Vault has said that it is not the token's fault. */
     private static final Duration DENIED = Duration.ofMinutes(1);
 
+    /** How long a secret that took the place of a refused one is not doubted: each is one more that Vault has to make. */
+    private static final Duration REPLACED = Duration.ofMinutes(1);
+
+    /** How long, at the most, a secret without a token speaks for those that would be made after it. */
+    private static final Duration FRUITLESS = Duration.ofHours(1);
+
     private final @Nullable Vault vault;
     private final String path;
     private final String key;
@@ -42,6 +49,10 @@ final class VaultSource implements TokenSource {
     private volatile @Nullable Lease lease;
     private volatile @Nullable Nothing nothing;
     private volatile @Nullable Denial denial;
+    private volatile @Nullable Fruitless fruitless;
+
+    /** When a secret was last given up because a server had refused it. */
+    private volatile @Nullable Instant replaced;
 
     /** The number of the login that may not read the metadata; 0 if that is not known of any. */
     private volatile long withoutMetadata;
@@ -60,6 +71,9 @@ final class VaultSource implements TokenSource {
 
     /** Why there is none. */
     private record Nothing(String why, String fix) {}
+
+    /** What is wrong with a secret that Vault has made, and until when another one is not asked for. */
+    private record Fruitless(SourceException why, Instant until) {}
 
     /** Since when a login is known to be good and not to be permitted this path. */
     private record Denial(long login, Instant since) {}
@@ -90,6 +104,24 @@ final class VaultSource implements TokenSource {
         return new Look(vault, Login.of(vault, auth)).fetch();
     }
 
+    /**
+     * Of a secret with a lease that a server has refused, another is had: somebody may have taken it away where it is used,
+     * which Vault does not know. The refused one ends with its lease.
+     */
+    @Override
+    public Optional<TokenDocument> fetchInsteadOf(Token refused) throws SourceException {
+        Lease held = lease;
+        if (vault != null && held != null && refused.isOf(held.document())) {
+            Instant now = vault.now();
+            Instant before = replaced;
+            if (before == null || !now.isBefore(before.plus(REPLACED))) {
+                replaced = now;
+                lease = null;
+            }
+        }
+        return fetch();
+    }
+
     @Override
     public Optional<Duration> every() {
         return EVERY;
@@ -106,6 +138,7 @@ final class VaultSource implements TokenSource {
             // Nobody asks any more, so the secret is not kept.
             known = null;
             lease = null;
+            fruitless = null;
         };
     }
 
@@ -329,7 +362,8 @@ final class VaultSource implements TokenSource {
                 return nothing("has no version yet", put());
             }
             if (!metadata.has("data", "versions", String.valueOf(version))) {
-                return nothing("is not there, or no longer", "let version be one that is kept: vault kv metadata get");
+                return nothing(
+                        "is not there, or no longer", "let version be one that is kept: vault kv metadata get " + path);
             }
             var unused = state(metadata, version);
             return Optional.of(version);
@@ -418,6 +452,10 @@ final class VaultSource implements TokenSource {
                 }
             }
             Instant asked = vault.now();
+            Fruitless vain = fruitless;
+            if (vain != null && asked.isBefore(vain.until)) {
+                return none(vain.why);
+            }
             ServiceAnswer answer = vault.get(path, session.token());
             if (answer.status() != Vault.OK) {
                 Vault.requireItsOwn(answer);
@@ -442,14 +480,32 @@ final class VaultSource implements TokenSource {
                 return field(answer, null, "data").map(document -> document.withOrigin(describe()));
             }
             login.leased(id);
-            Optional<TokenDocument> found = field(answer, asked, "data");
+            Optional<TokenDocument> found;
+            try {
+                found = field(answer, asked, "data");
+            } catch (SourceException e) {
+                return none(vain(e, asked, granted));
+            }
             if (found.isEmpty()) {
-                return found;
+                return none(vain(absence(), asked, granted));
             }
             Lease made = new Lease(
                     id, session.number(), answer.isTrue("renewable"), granted, asked, asked.plus(granted), found.get());
             lease = made;
             return Optional.of(leased(made, session));
+        }
+
+        private SourceException vain(SourceException why, Instant asked, Duration granted) {
+            fruitless = new Fruitless(why, asked.plus(granted.compareTo(FRUITLESS) < 0 ? granted : FRUITLESS));
+            return why;
+        }
+
+        /** Nothing, for the reason that was found before. */
+        private static Optional<TokenDocument> none(SourceException why) throws SourceException {
+            if (why.reason() == Reason.ABSENT) {
+                return Optional.empty();
+            }
+            throw new SourceException(why.reason(), String.valueOf(why.getMessage()), why.fix());
         }
 
         /** The lease as it is now, renewed if that is due; empty if another secret is to be had in its place. */
@@ -463,9 +519,8 @@ final class VaultSource implements TokenSource {
                 leasesShownTo = session.number();
                 return Optional.of(held);
             }
-            // Where it was permitted before, the login is gone, and its leases with it. Where it never was, the time is
-            // all
-            // there is to go by.
+            // Where it was permitted before, the login is gone, and its leases with it. Where it never was, there is
+            // nothing but the time to go by.
             boolean neverPermitted = answer.status() == Vault.FORBIDDEN && leasesShownTo != session.number();
             return neverPermitted ? Optional.of(held) : Optional.empty();
         }
