@@ -54,6 +54,11 @@ final class SecretsManagerSource implements TokenSource {
         TokenDocument used() {
             return standIn == null ? document : standIn;
         }
+
+        /** The same, used itself from now on. */
+        Version itself() {
+            return new Version(id, document, null, true);
+        }
     }
 
     /** Why there is none. */
@@ -105,7 +110,7 @@ final class SecretsManagerSource implements TokenSource {
         }
         Version next = now;
         if (now.standIn != null) {
-            next = new Version(now.id, now.document, null, true);
+            next = now.itself();
         } else if (!now.stoodIn && secret.stage().equals(StoredSecret.CURRENT)) {
             next = new Version(now.id, now.document, previous(refused), true);
         }
@@ -117,16 +122,32 @@ final class SecretsManagerSource implements TokenSource {
         Version before = known;
         String id = labelled();
         if (before != null && before.id.equals(id)) {
-            return before;
+            return still(before);
         }
         SecretsManager aws = aws();
         GetSecretValueResponse value = id == null ? aws.stage(secret, secret.stage()) : aws.version(secret, id);
         if (before != null && before.id.equals(value.versionId())) {
-            return before;
+            return still(before);
         }
         Version now = new Version(value.versionId(), document(value, ""), null, false);
         known = now;
         return now;
+    }
+
+    /** What stands in for a version may have an end of its own. */
+    private Version still(Version before) {
+        if (before.standIn == null || !isOver(before.standIn)) {
+            return before;
+        }
+        Version now = before.itself();
+        known = now;
+        return now;
+    }
+
+    private boolean isOver(TokenDocument document) {
+        return document.expiresAt()
+                .filter(end -> !end.isAfter(context.clock().instant()))
+                .isPresent();
     }
 
     /** Which version has the label; null if the policy does not let anybody ask. */
@@ -176,9 +197,7 @@ final class SecretsManagerSource implements TokenSource {
             TokenDocument before = document(
                     aws().stage(secret, PREVIOUS),
                     " (" + PREVIOUS + ", since the API refused " + StoredSecret.CURRENT + ")");
-            Instant now = context.clock().instant();
-            boolean over = before.expiresAt().map(end -> !end.isAfter(now)).orElse(false);
-            return over || refused.isOf(before) ? null : before;
+            return isOver(before) || refused.isOf(before) ? null : before;
         } catch (SourceException e) {
             return null;
         }

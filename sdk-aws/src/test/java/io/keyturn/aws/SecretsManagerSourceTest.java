@@ -445,6 +445,23 @@ class SecretsManagerSourceTest {
     }
 
     @Test
+    void fetchInsteadOf_previousEndsWhileItStandsIn_currentAgain() throws Exception {
+        aws.has(
+                        V1,
+                        "{\"token\": \"" + ONE + "\", \"expires_at\": \""
+                                + clock.instant().plusSeconds(60) + "\"}",
+                        "AWSPREVIOUS")
+                .has(V2, TWO, "AWSCURRENT");
+        TokenSource source = source();
+        value(source);
+        assertThat(insteadOf(source, token(TWO))).isEqualTo(ONE);
+
+        clock.advance(Duration.ofSeconds(60));
+
+        assertThat(value(source)).isEqualTo(TWO);
+    }
+
+    @Test
     void fetchInsteadOf_ownStage_hasNoPrevious() throws Exception {
         aws.has(V1, ONE, "AWSPREVIOUS").has(V2, TWO, "blue");
         TokenSource source = source("stage", "blue");
