@@ -7,7 +7,10 @@ import io.keyturn.source.SourceException;
 import io.keyturn.token.Reason;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -19,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class Refusal extends IOException {
     private static final long serialVersionUID = 1L;
+    private static final int TOO_MANY_REQUESTS = 429;
+    private static final int SERVER_ERROR = 500;
 
     /** How the front of AWS's services, and moto, say that nobody is let in. */
     private static final Pattern XML = Pattern.compile("<Code>([A-Za-z.]{1,64})</Code>");
@@ -26,36 +31,98 @@ final class Refusal extends IOException {
     /** A code may stand behind a name space, and before an address. */
     private static final Pattern CODE = Pattern.compile("(?:[A-Za-z0-9._]+#)?([A-Za-z.]{1,64})(?::.*)?");
 
-    private static final Set<String> BAD_LOGIN = Set.of(
-            "UnrecognizedClientException",
-            "InvalidClientTokenId",
-            "InvalidAccessKeyId",
-            "InvalidToken",
-            "AuthFailure",
-            "IncompleteSignature",
-            "IncompleteSignatureException",
-            "MissingAuthenticationToken",
-            "MissingAuthenticationTokenException",
-            "NotAuthorized",
-            "OptInRequired");
+    /**
+     * What an error code means.
+     *
+     * @param fix where it holds {@code %s}, the command that shows the secret stands there
+     */
+    private record Meaning(Reason reason, String what, String fix) {}
 
-    private static final Set<String> BAD_SIGNATURE = Set.of(
-            "InvalidSignatureException",
-            "SignatureDoesNotMatch",
-            "RequestExpired",
-            "RequestExpiredException",
-            "RequestTimeTooSkewed");
+    private static final Meaning TOO_MANY = new Meaning(
+            Reason.STORE_UNREACHABLE,
+            "is throttled: the account asks Secrets Manager too often",
+            "poll less often (refresh: {every: 5m}), or find out who else asks");
 
-    private static final Set<String> TOO_MANY = Set.of(
-            "Throttling",
-            "ThrottlingException",
-            "ThrottledException",
-            "RequestThrottled",
-            "RequestThrottledException",
-            "TooManyRequestsException",
-            "RequestLimitExceeded",
-            "LimitExceededException",
-            "SlowDown");
+    private static final Meaning UNDECRYPTED = new Meaning(
+            Reason.NOT_PERMITTED,
+            "cannot be decrypted: its KMS key does not let it",
+            "allow kms:Decrypt on the key in the policy of the role and in the key's own, and look whether the key is"
+                    + " enabled: %s --query KmsKeyId");
+
+    private static final Set<String> DENIED =
+            Set.of("AccessDeniedException", "AccessDenied", "UnauthorizedOperation");
+
+    private static final Map<String, Meaning> MEANINGS = new HashMap<>();
+
+    static {
+        mean(
+                TOO_MANY,
+                "Throttling",
+                "ThrottlingException",
+                "ThrottledException",
+                "RequestThrottled",
+                "RequestThrottledException",
+                "TooManyRequestsException",
+                "RequestLimitExceeded",
+                "LimitExceededException",
+                "SlowDown");
+        mean(
+                new Meaning(
+                        Reason.STORE_UNREACHABLE, "cannot be read: Secrets Manager is in trouble", "it mends itself"),
+                "InternalServiceError",
+                "InternalServiceErrorException",
+                "InternalFailure",
+                "ServiceUnavailable");
+        mean(
+                new Meaning(
+                        Reason.LOGIN_REFUSED,
+                        "cannot be read: AWS does not know the credentials",
+                        "which are used, is told by: aws sts get-caller-identity; they may have been deleted, or be of"
+                                + " another partition"),
+                "UnrecognizedClientException",
+                "InvalidClientTokenId",
+                "InvalidAccessKeyId",
+                "InvalidToken",
+                "AuthFailure",
+                "IncompleteSignature",
+                "IncompleteSignatureException",
+                "MissingAuthenticationToken",
+                "MissingAuthenticationTokenException",
+                "NotAuthorized",
+                "OptInRequired");
+        mean(
+                new Meaning(
+                        Reason.LOGIN_REFUSED,
+                        "cannot be read: AWS does not take the signature",
+                        "is AWS_SECRET_ACCESS_KEY the one of this key id, and is this machine's clock right?"),
+                "InvalidSignatureException",
+                "SignatureDoesNotMatch",
+                "RequestExpired",
+                "RequestExpiredException",
+                "RequestTimeTooSkewed");
+        mean(
+                new Meaning(
+                        Reason.LOGIN_REFUSED,
+                        "cannot be read: the AWS credentials have expired",
+                        "log in again, or use a role, whose credentials the SDK renews by itself"),
+                "ExpiredToken",
+                "ExpiredTokenException");
+        mean(
+                new Meaning(Reason.ABSENT, "is not there", "is the name right, and the region? %s"),
+                "ResourceNotFoundException");
+        mean(
+                new Meaning(Reason.INVALID, "cannot be read in its present state", "look at it: %s"),
+                "InvalidRequestException");
+        mean(
+                new Meaning(Reason.INVALID, "cannot be: AWS does not take its secret_id or its stage", "correct them"),
+                "InvalidParameterException",
+                "ValidationException");
+        mean(UNDECRYPTED, "DecryptionFailure", "DecryptionFailureException");
+    }
+
+    private static void mean(Meaning meaning, String... codes) {
+        List.of(codes).forEach(code -> MEANINGS.put(code, meaning));
+    }
 
     private final String code;
     private final int status;
@@ -98,98 +165,41 @@ final class Refusal extends IOException {
      * @param action what was asked for
      */
     SourceException failure(StoredSecret secret, String action) {
-        if (TOO_MANY.contains(code) || status == 429) {
+        Meaning known = MEANINGS.get(code);
+        if (status == TOO_MANY_REQUESTS || TOO_MANY.equals(known)) {
+            return failed(secret, TOO_MANY);
+        }
+        if (status >= SERVER_ERROR) {
             return failed(
                     secret,
-                    Reason.STORE_UNREACHABLE,
-                    "is throttled: the account asks Secrets Manager too often",
-                    "poll less often (refresh: {every: 5m}), or find out who else asks");
+                    new Meaning(
+                            Reason.STORE_UNREACHABLE,
+                            "cannot be read: Secrets Manager answered " + status,
+                            "it mends itself"));
         }
-        if (status >= 500) {
-            return failed(
-                    secret,
-                    Reason.STORE_UNREACHABLE,
-                    "cannot be read: Secrets Manager answered " + status,
-                    "it mends itself");
+        if (code.equals("InvalidRequestException") && isOfDeletion) {
+            return deleted(secret);
         }
-        if (BAD_LOGIN.contains(code)) {
-            return failed(
-                    secret,
-                    Reason.LOGIN_REFUSED,
-                    "cannot be read: AWS does not know the credentials",
-                    "which are used, is told by: aws sts get-caller-identity; they may have been deleted, or be of"
-                            + " another partition");
+        if (DENIED.contains(code)) {
+            // AWS says the same of the key that the secret is encrypted with, which has another policy.
+            return failed(secret, isOfKey ? UNDECRYPTED : denied(secret, action));
         }
-        if (BAD_SIGNATURE.contains(code)) {
-            return failed(
-                    secret,
-                    Reason.LOGIN_REFUSED,
-                    "cannot be read: AWS does not take the signature",
-                    "is AWS_SECRET_ACCESS_KEY the one of this key id, and is this machine's clock right?");
-        }
-        return switch (code) {
-            case "ExpiredToken", "ExpiredTokenException" ->
-                failed(
-                        secret,
-                        Reason.LOGIN_REFUSED,
-                        "cannot be read: the AWS credentials have expired",
-                        "log in again, or use a role, whose credentials the SDK renews by itself");
-            case "ResourceNotFoundException" ->
-                failed(
-                        secret,
-                        Reason.ABSENT,
-                        "is not there",
-                        "is the name right, and the region? " + secret.command("describe-secret"));
-            case "InvalidRequestException" ->
-                isOfDeletion
-                        ? deleted(secret)
-                        : failed(
-                                secret,
-                                Reason.INVALID,
-                                "cannot be read in its present state",
-                                "look at it: " + secret.command("describe-secret"));
-            case "DecryptionFailure", "DecryptionFailureException" -> undecrypted(secret);
-            case "InvalidParameterException", "ValidationException" ->
-                failed(
-                        secret,
-                        Reason.INVALID,
-                        "cannot be: AWS does not take its secret_id or its stage",
-                        "correct them");
-            case "AccessDeniedException", "AccessDenied", "UnauthorizedOperation" -> denied(secret, action);
-            case "InternalServiceError", "InternalServiceErrorException", "InternalFailure", "ServiceUnavailable" ->
-                failed(
-                        secret,
-                        Reason.STORE_UNREACHABLE,
-                        "cannot be read: Secrets Manager is in trouble",
-                        "it mends itself");
-            default ->
-                failed(
-                        secret,
-                        Reason.STORE_UNREACHABLE,
-                        "cannot be read: there came " + status + (code.isEmpty() ? ", and no word of AWS" : ""),
-                        "is the endpoint right? A proxy or a login page may have answered in its place");
-        };
+        return failed(secret, known == null ? unknown() : known);
     }
 
-    private SourceException denied(StoredSecret secret, String action) {
-        // AWS says the same of the key that the secret is encrypted with, which has another policy.
-        return isOfKey
-                ? undecrypted(secret)
-                : failed(
-                        secret,
-                        Reason.NOT_PERMITTED,
-                        "must not be read: the policy does not allow secretsmanager:" + action,
-                        "allow secretsmanager:" + action + " on " + secret.resource()
-                                + " in the policy of the role, or in the secret's own");
-    }
-
-    private SourceException undecrypted(StoredSecret secret) {
-        return failed(
-                secret,
+    private static Meaning denied(StoredSecret secret, String action) {
+        return new Meaning(
                 Reason.NOT_PERMITTED,
-                "cannot be decrypted: its KMS key does not let it",
-                "allow kms:Decrypt on the key in the policy of the role and in the key's own, and look whether the key is"
-                        + " enabled: " + secret.command("describe-secret") + " --query KmsKeyId");
+                "must not be read: the policy does not allow secretsmanager:" + action,
+                "allow secretsmanager:" + action + " on " + secret.resource()
+                        + " in the policy of the role, or in the secret's own");
+    }
+
+    private Meaning unknown() {
+        return new Meaning(
+                Reason.STORE_UNREACHABLE,
+                "cannot be read: there came " + status + (code.isEmpty() ? ", and no word of AWS" : ""),
+                "is the endpoint right? A proxy or a login page may have answered in its place");
     }
 
     /** The secret will be gone, and AWS gives it out no more. */
@@ -200,8 +210,12 @@ final class Refusal extends IOException {
                 "if it is still needed: " + secret.command("restore-secret"));
     }
 
-    private SourceException failed(StoredSecret secret, Reason reason, String what, String fix) {
+    private SourceException failed(StoredSecret secret, Meaning meaning) {
         String said = code.isEmpty() ? "" : " (" + code + ")";
-        return new SourceException(reason, secret.describe() + " " + what + said, fix, retryAfter);
+        return new SourceException(
+                meaning.reason,
+                secret.describe() + " " + meaning.what + said,
+                meaning.fix.replace("%s", secret.command("describe-secret")),
+                retryAfter);
     }
 }
