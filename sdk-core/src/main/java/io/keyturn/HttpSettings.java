@@ -17,6 +17,7 @@ import java.net.ProxySelector;
 import java.net.SocketAddress;
 import java.net.URI;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
@@ -44,6 +45,8 @@ import okhttp3.Request;
 import okhttp3.Response;
 import okhttp3.Route;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * How the agent makes its own calls: {@code agent.http}. Files are read once, when the configuration is; certificates come
@@ -61,6 +64,7 @@ record HttpSettings(
         Duration connectTimeout,
         Duration readTimeout,
         Duration callTimeout) {
+    private static final Logger log = LoggerFactory.getLogger(HttpSettings.class);
     private static final Duration CONNECT = Duration.ofSeconds(5);
     private static final Duration READ = Duration.ofSeconds(10);
     private static final Duration CALL = Duration.ofSeconds(10);
@@ -78,8 +82,8 @@ record HttpSettings(
                     "must be a map with the keys proxy, ca_file, client_cert, connect_timeout, read_timeout and"
                             + " call_timeout");
         }
-        Proxies proxies = http.read(
-                "proxy", Proxies.ofEnvironment(context.variables()), value -> Proxies.read(value, context.variables()));
+        Proxies proxies = http.read("proxy", value -> Proxies.read(value, context.variables()))
+                .orElseGet(() -> Proxies.ofEnvironment(context.variables()));
         List<X509Certificate> authorities =
                 http.read("ca_file", List.of(), value -> readFiles ? authorities(value, context) : List.of());
         Optional<Secret> identity =
@@ -95,7 +99,12 @@ record HttpSettings(
 
     /** A file of certificates is no secret: everybody may read it. */
     private static List<X509Certificate> authorities(Settings value, SourceContext context) {
-        Path file = context.folder().resolve(value.text());
+        Path file;
+        try {
+            file = context.folder().resolve(value.text());
+        } catch (InvalidPathException e) {
+            throw value.wrong("must be a path");
+        }
         try {
             TokenDocument pem = TokenDocument.pem(Files.readString(file));
             return Pem.certificates(pem.value(), "file " + file);
@@ -225,8 +234,8 @@ record HttpSettings(
             // A web server hands a request's header "Proxy" to its CGI programs as HTTP_PROXY (httpoxy).
             String upper = variables.apply("REQUEST_METHOD") == null ? "HTTP_PROXY" : "http_proxy";
             return new Proxies(
-                    proxy(first(variables, "https_proxy", "HTTPS_PROXY")),
-                    proxy(first(variables, "http_proxy", upper)),
+                    heeded(first(variables, "https_proxy", "HTTPS_PROXY"), "HTTPS_PROXY"),
+                    heeded(first(variables, "http_proxy", upper), "HTTP_PROXY"),
                     hosts(first(variables, "no_proxy", "NO_PROXY")));
         }
 
@@ -250,12 +259,28 @@ record HttpSettings(
             return found == null || found.isBlank() ? variables.apply(upper) : found;
         }
 
+        /** Whoever set the variable may rely on it; its value may hold a password. */
+        private static @Nullable HttpUrl heeded(@Nullable String text, String variable) {
+            HttpUrl url = proxy(text);
+            if (url == null && text != null && !text.isBlank()) {
+                log.warn(
+                        "{} is not heeded, and no proxy is used: it must be a URL such as http://proxy.example.com:3128",
+                        variable);
+            }
+            return url;
+        }
+
         private static @Nullable HttpUrl proxy(@Nullable String text) {
             if (text == null || text.isBlank()) {
                 return null;
             }
-            HttpUrl url = HttpUrl.parse(text.contains("://") ? text : "http://" + text);
-            return url == null || url.isHttps() ? null : url;
+            try {
+                HttpUrl url = HttpUrl.parse(text.contains("://") ? text : "http://" + text);
+                return url == null || url.isHttps() ? null : url;
+            } catch (IndexOutOfBoundsException e) {
+                // OkHttp of an IPv6 address with more parts than there are (seen: 5.5.1).
+                return null;
+            }
         }
 
         private static List<String> hosts(@Nullable String text) {

@@ -125,14 +125,7 @@ class HttpSettingsTest {
         "http://[::1]:8200, direct",
     })
     void proxy_env_asTheVariablesSay(String uri, String expected) {
-        List<Proxy> proxies = read(map("proxy", "env"), ENVIRONMENT).proxies().select(URI.create(uri));
-
-        assertThat(proxies).hasSize(1);
-        Proxy proxy = proxies.get(0);
-        String found = proxy.address() instanceof InetSocketAddress address
-                ? address.getHostString() + ":" + address.getPort()
-                : "direct";
-        assertThat(found).isEqualTo(expected);
+        assertThat(proxyOf(uri, read(map("proxy", "env"), ENVIRONMENT))).isEqualTo(expected);
     }
 
     @Test
@@ -141,6 +134,49 @@ class HttpSettingsTest {
 
         assertThat(read(map(), variables).proxies().select(URI.create("http://api.example.com")))
                 .containsExactly(Proxy.NO_PROXY);
+    }
+
+    @Test
+    void proxy_bothSpellings_theSmallOneGoesFirst() {
+        Map<String, String> variables =
+                Map.of("HTTPS_PROXY", "http://upper.proxy:1", "https_proxy", "http://lower.proxy:1", "http_proxy", " ");
+
+        assertThat(proxyOf("https://api.example.com", read(map(), variables))).isEqualTo("lower.proxy:1");
+        assertThat(proxyOf("http://api.example.com", read(map(), variables))).isEqualTo("direct");
+    }
+
+    /** Of what cannot be used nothing is told, since it may hold a password. */
+    @ParameterizedTest
+    @ValueSource(strings = {"https://ci:SECRET@proxy:3128", "socks5://ci:SECRET@proxy:1080", "http://[1:2:3:4:5:6:7:8:9]:1"})
+    void proxy_variableThatCannotBeUsed_isSaidAndNotHeeded(String value) {
+        String secret = value.replace("SECRET", Canary.WORD);
+        HttpSettings http = read(map(), Map.of("HTTPS_PROXY", secret));
+
+        assertThat(proxyOf("https://api.example.com", http)).isEqualTo("direct");
+        assertThat(problems()).isEmpty();
+    }
+
+    @Test
+    void proxy_url_noProxyCountsAsWell() {
+        HttpSettings http = read(map("proxy", "http://proxy.example.com:3128"), Map.of("NO_PROXY", "example.org"));
+
+        assertThat(proxyOf("https://api.example.com", http)).isEqualTo("proxy.example.com:3128");
+        assertThat(proxyOf("https://vault.example.org", http)).isEqualTo("direct");
+    }
+
+    @Test
+    void proxy_noProxyOfEverything_direct() {
+        HttpSettings http = read(map("proxy", "http://proxy.example.com:3128"), Map.of("no_proxy", "*"));
+
+        assertThat(proxyOf("https://api.example.com", http)).isEqualTo("direct");
+    }
+
+    private static String proxyOf(String uri, HttpSettings http) {
+        List<Proxy> proxies = http.proxies().select(URI.create(uri));
+        assertThat(proxies).hasSize(1);
+        return proxies.get(0).address() instanceof InetSocketAddress address
+                ? address.getHostString() + ":" + address.getPort()
+                : "direct";
     }
 
     @Test
@@ -288,6 +324,13 @@ class HttpSettingsTest {
                 .containsExactly(
                         "file " + folder.resolve("nowhere.pem") + " cannot be read: NoSuchFileException",
                         "file " + folder.resolve("none.pem") + " does not exist");
+    }
+
+    @Test
+    void caFile_thatIsNoPath_isToldAtItsPlace() {
+        read(map("ca_file", "ca\0.pem"), Map.of());
+
+        assertThat(problems()).containsExactly("must be a path");
     }
 
     // --- the agent's own calls ---
