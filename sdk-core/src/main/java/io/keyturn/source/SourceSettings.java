@@ -4,6 +4,7 @@ import io.keyturn.config.Settings;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -120,18 +121,39 @@ record SourceSettings(SourceContext context, Form form) {
     private TokenSource command(Settings command) {
         Set<String> passedOn = new LinkedHashSet<>();
         Duration timeout = CommandSource.TIMEOUT;
-        List<String> words;
+        Optional<Settings> run = Optional.of(command);
         if (command.isMap()) {
-            words = command.texts("run");
+            run = command.get("run");
             passedOn.addAll(command.each("env", SourceSettings::variable));
             timeout = command.duration("timeout", timeout);
-        } else {
-            words = command.items().stream().map(Settings::text).toList();
+        }
+        List<Settings> items = run.map(Settings::items).orElse(List.of());
+        List<String> words = new ArrayList<>();
+        for (Settings item : items) {
+            words.add(words.isEmpty() ? program(item) : item.text());
         }
         try {
             return new CommandSource(words, passedOn, timeout, context);
         } catch (IllegalArgumentException e) {
             throw command.wrong("must be a list of words, such as [gh, auth, token]");
+        }
+    }
+
+    /** One that is written as a path lies where files do: relative to the configuration. */
+    private String program(Settings word) {
+        String text = word.text();
+        if (text.indexOf('/') < 0) {
+            if (!word.isLiteral()) {
+                // In command: ${API_TOKEN} the token itself would be taken for a program's name, and shown in messages.
+                throw word.wrong("must be the program as it is, or hold a '/' where it comes from a variable;"
+                        + " for a variable that holds the token itself, write env instead of command");
+            }
+            return text;
+        }
+        try {
+            return context.folder().resolve(text).toString();
+        } catch (InvalidPathException e) {
+            throw word.wrong("must be a program's name, or its path");
         }
     }
 
