@@ -147,7 +147,12 @@ class HttpSettingsTest {
 
     /** Of what cannot be used nothing is told, since it may hold a password. */
     @ParameterizedTest
-    @ValueSource(strings = {"https://ci:SECRET@proxy:3128", "socks5://ci:SECRET@proxy:1080", "http://[1:2:3:4:5:6:7:8:9]:1"})
+    @ValueSource(
+            strings = {
+                "https://ci:SECRET@proxy:3128",
+                "socks5://ci:SECRET@proxy:1080",
+                "http://[1:2:3:4:5:6:7::1.2.3.4]:1"
+            })
     void proxy_variableThatCannotBeUsed_isSaidAndNotHeeded(String value) {
         String secret = value.replace("SECRET", Canary.WORD);
         HttpSettings http = read(map(), Map.of("HTTPS_PROXY", secret));

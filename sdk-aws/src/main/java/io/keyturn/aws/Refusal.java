@@ -49,8 +49,7 @@ final class Refusal extends IOException {
             "allow kms:Decrypt on the key in the policy of the role and in the key's own, and look whether the key is"
                     + " enabled: %s --query KmsKeyId");
 
-    private static final Set<String> DENIED =
-            Set.of("AccessDeniedException", "AccessDenied", "UnauthorizedOperation");
+    private static final Set<String> DENIED = Set.of("AccessDeniedException", "AccessDenied", "UnauthorizedOperation");
 
     private static final Map<String, Meaning> MEANINGS = new HashMap<>();
 

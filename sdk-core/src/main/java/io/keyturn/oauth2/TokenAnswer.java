@@ -127,7 +127,7 @@ record TokenAnswer(TokenRequest request, ServiceAnswer answer, String service, I
         if (answer.isTrue("active")) {
             return true;
         }
-        if (!answer.has("active")) {
+        if (!answer.has("active") || answer.text("active").isPresent()) {
             throw malformed("without saying whether the token is active");
         }
         return false;

@@ -53,6 +53,8 @@ import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A token service and what an agent makes of it: at its start, while credentials are replaced, and in the check. */
 @DisabledOnOs(OS.WINDOWS)
@@ -423,9 +425,10 @@ class OAuth2AgentTest {
         assertThat(resolve(report).detail()).contains(rig.server.url("/introspect") + " refuses the client");
     }
 
-    @Test
-    void check_introspectionThatSaysNothing_isUnknown() throws Exception {
-        CheckReport report = introspected(200, "{\"error\":\"" + canary.token() + "\"}");
+    @ParameterizedTest
+    @ValueSource(strings = {"{\"error\":\"" + Canary.TOKEN + "\"}", "{\"active\":null}", "{\"active\":\"true\"}"})
+    void check_introspectionThatSaysNothing_isUnknown(String answer) throws Exception {
+        CheckReport report = introspected(200, answer);
 
         assertThat(resolve(report)).returns(Status.UNKNOWN, Step::status).returns("malformed", Step::reason);
     }

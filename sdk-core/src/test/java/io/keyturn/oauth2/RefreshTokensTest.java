@@ -36,6 +36,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
@@ -258,6 +259,21 @@ class RefreshTokensTest {
         assertThat(access(source)).isEqualTo("access-1");
     }
 
+    /** A service need not rotate each time: what could be written the last time may be read-only by now. */
+    @Test
+    void fetch_placeThatCanNoLongerBeWritten_isNotRedeemed() throws Exception {
+        rig.answers(200, issued("access-1"));
+        write(file(), canary.token());
+        TokenSource source = saved();
+        access(source);
+        block();
+
+        SourceException e = canary.caught(SourceException.class, source::fetch);
+
+        assertThat(e.reason()).isEqualTo(Reason.UNSAFE_FILE);
+        assertThat(rig.asked()).hasSize(1);
+    }
+
     /** The link may lie on what ends with a container, and lead to what stays. */
     @Test
     void fetch_fileThatIsALink_savesWhereItLeads() throws Exception {
@@ -304,6 +320,29 @@ class RefreshTokensTest {
         unblock();
         assertThat(access(saved())).isEqualTo("access-2");
         assertThat(file()).hasContent(canary.token() + "-2");
+    }
+
+    /** What was saved late is in the file, and what comes after it is not. */
+    @Test
+    void fetch_savingFailsAgainAfterItWasMadeUpFor_forgetsNothing() throws Exception {
+        write(file(), canary.token());
+        AtomicInteger asked = new AtomicInteger();
+        rig.answers(request -> {
+            int number = asked.incrementAndGet();
+            assertThat(refreshToken(request))
+                    .isEqualTo(number == 1 ? canary.token() : canary.token() + "-" + (number - 1));
+            if (number < 3) {
+                quietly(this::block);
+            }
+            return Answer.ok(issued("access-" + number, "refresh_token", canary.token() + "-" + number));
+        });
+        for (int i = 0; i < 2; i++) {
+            canary.caught(SourceException.class, saved()::fetch);
+            unblock();
+        }
+
+        assertThat(access(saved())).isEqualTo("access-3");
+        assertThat(file()).hasContent(canary.token() + "-3");
     }
 
     private interface Step {
@@ -489,7 +528,13 @@ class RefreshTokensTest {
 
         assertThat(ended.await(30, TimeUnit.SECONDS)).isTrue();
         assertThat(thrown).singleElement().satisfies(e -> assertThat(e).hasMessageContaining("interrupted"));
-        Future<String> third = threads.submit(() -> access(saved()));
+        FutureTask<String> third = new FutureTask<>(() -> access(saved()));
+        Thread waiting = new Thread(third);
+        waiting.start();
+        await().atMost(SOON)
+                .until(() ->
+                        waiting.getState() == Thread.State.TIMED_WAITING || waiting.getState() == Thread.State.WAITING);
+        assertThat(rig.asked()).hasSize(1);
         answer.countDown();
         assertThat(first.get(30, TimeUnit.SECONDS)).isEqualTo("access-1");
         assertThat(third.get(30, TimeUnit.SECONDS)).isEqualTo("access-1");

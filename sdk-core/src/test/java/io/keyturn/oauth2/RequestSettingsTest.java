@@ -247,7 +247,7 @@ class RequestSettingsTest {
                 "ftp://idp.example.com/",
                 "https://user:pw@idp.example.com/",
                 "https://idp.example.com/#x",
-                "https://[1:2:3:4:5:6:7:8:9]/",
+                "https://[1:2:3:4:5:6:7::1.2.3.4]/",
                 ""
             })
     void read_urlThatIsNone_isSaid(String url) {

@@ -178,6 +178,16 @@ class TokenAnswerTest {
         assertThat(source.fetch().orElseThrow().value().reveal()).isEqualTo("a");
     }
 
+    @Test
+    void fetch_exchangedForAProofOfAnotherKind_isMalformed() {
+        rig.answers(200, "{\"access_token\":\"a\",\"token_type\":\"DPoP\"}");
+
+        SourceException e =
+                failure(rig.source(rig.context(), "grant", "token_exchange", "subject_token", canary.token()));
+
+        assertThat(e).hasMessageEndingWith("of the type dpop, and only Bearer is supported");
+    }
+
     // --- refusals ---
 
     @ParameterizedTest
@@ -202,6 +212,9 @@ class TokenAnswerTest {
                 "200|invalid_client|LOGIN_REFUSED|refuses the client (200 invalid_client)|client_secret",
                 "400|temporarily_unavailable|STORE_UNREACHABLE|fails (400 temporarily_unavailable)|health",
                 "500|server_error|STORE_UNREACHABLE|fails (500)|health",
+                "400||INVALID|does not say why in a way that is known (400)|address",
+                "401||LOGIN_REFUSED|refuses the client (401)|client_secret",
+                "403||NOT_PERMITTED|forbids the request (403)|allow it there",
                 "502||STORE_UNREACHABLE|fails (502)|health",
                 "302||INVALID|redirects instead of answering (302)|address",
                 "404||INVALID|is no token service (404)|path",

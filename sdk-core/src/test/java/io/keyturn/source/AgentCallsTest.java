@@ -1,18 +1,28 @@
 package io.keyturn.source;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.keyturn.Canary;
 import io.keyturn.ManualClock;
 import io.keyturn.token.Reason;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.SocketException;
+import java.net.UnknownHostException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
@@ -20,10 +30,18 @@ import mockwebserver3.MockResponse;
 import mockwebserver3.MockWebServer;
 import mockwebserver3.RecordedRequest;
 import mockwebserver3.SocketEffect;
+import okhttp3.Cache;
+import okhttp3.Call;
+import okhttp3.Cookie;
+import okhttp3.CookieJar;
+import okhttp3.Headers;
+import okhttp3.HttpUrl;
 import okhttp3.MediaType;
 import okhttp3.OkHttpClient;
 import okhttp3.Request;
 import okhttp3.RequestBody;
+import okhttp3.tls.HandshakeCertificates;
+import okhttp3.tls.HeldCertificate;
 import okio.Buffer;
 import okio.ByteString;
 import org.awaitility.Awaitility;
@@ -31,6 +49,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -38,6 +57,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class AgentCallsTest {
     @RegisterExtension
     final Canary canary = new Canary();
+
+    @TempDir
+    Path folder;
 
     private final ManualClock clock = new ManualClock();
     private final MockWebServer server = new MockWebServer();
@@ -65,6 +87,14 @@ class AgentCallsTest {
                 .header("X-Vault-Token", canary.token())
                 .build();
         return by.send(request, "the store", clock);
+    }
+
+    private SourceException failure(AgentCalls by, String url) {
+        Request request = new Request.Builder().url(url).build();
+        SourceException failure =
+                catchThrowableOfType(SourceException.class, () -> by.send(request, "the store", clock));
+        canary.saw("failure", failure);
+        return failure;
     }
 
     private SourceException failure(AgentCalls by) {
@@ -211,6 +241,200 @@ class AgentCallsTest {
         caller.interrupt();
 
         assertThat(failure.get(2, TimeUnit.SECONDS)).hasMessage("the store is unreachable (the call was given up)");
+    }
+
+    @Test
+    void interrupt_duringACall_isPassedOn() throws Exception {
+        server.enqueue(new MockResponse.Builder()
+                .onResponseStart(SocketEffect.Stall.INSTANCE)
+                .build());
+        FutureTask<Boolean> interrupted = new FutureTask<>(() -> {
+            failure(calls);
+            return Thread.currentThread().isInterrupted();
+        });
+        Thread caller = new Thread(interrupted, "caller");
+        caller.start();
+        Awaitility.await().until(() -> server.getRequestCount() == 1);
+
+        caller.interrupt();
+
+        assertThat(interrupted.get(2, TimeUnit.SECONDS)).isTrue();
+    }
+
+    /** What is left open otherwise goes on until its timeout, and holds a thread. */
+    @Test
+    void interrupt_duringACall_closesItsConnection() throws Exception {
+        try (Peer peer = new Peer("")) {
+            Thread caller = new Thread(() -> failure(calls, peer.url()), "caller");
+            caller.start();
+            peer.awaitRequest();
+
+            caller.interrupt();
+
+            assertThat(peer.isClosedByTheOtherSide()).isTrue();
+        }
+    }
+
+    @Test
+    void close_connectionThatIsKept_isClosed() throws Exception {
+        try (Peer peer = new Peer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")) {
+            Request request = new Request.Builder().url(peer.url()).build();
+            assertThat(calls.send(request, "the store", clock).status()).isEqualTo(200);
+
+            calls.close();
+
+            assertThat(peer.isClosedByTheOtherSide()).isTrue();
+        }
+    }
+
+    /** A server for one connection, which answers the first request with this text, if it is any. */
+    private static final class Peer implements AutoCloseable {
+        private final ServerSocket server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+        private final CountDownLatch asked = new CountDownLatch(1);
+        private final FutureTask<Integer> end = new FutureTask<>(this::serve);
+        private final String answer;
+
+        Peer(String answer) throws IOException {
+            this.answer = answer;
+            Thread thread = new Thread(end, "peer");
+            thread.setDaemon(true);
+            thread.start();
+        }
+
+        private int serve() throws IOException {
+            try (Socket socket = server.accept()) {
+                InputStream in = socket.getInputStream();
+                int lineBreaks = 0;
+                while (lineBreaks < 2) {
+                    int c = in.read();
+                    lineBreaks = c == '\n' ? lineBreaks + 1 : c == '\r' ? lineBreaks : 0;
+                }
+                socket.getOutputStream().write(answer.getBytes(US_ASCII));
+                asked.countDown();
+                return in.read();
+            }
+        }
+
+        String url() {
+            return "http://127.0.0.1:" + server.getLocalPort() + "/";
+        }
+
+        void awaitRequest() throws InterruptedException {
+            assertThat(asked.await(10, TimeUnit.SECONDS)).isTrue();
+        }
+
+        boolean isClosedByTheOtherSide() throws Exception {
+            try {
+                return end.get(10, TimeUnit.SECONDS) == -1;
+            } catch (ExecutionException e) {
+                // A reset ends it as well.
+                return e.getCause() instanceof SocketException;
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            server.close();
+        }
+    }
+
+    // --- the program's own client ---
+
+    private AgentCalls callsLike(OkHttpClient program) {
+        return new AgentCalls(() -> program);
+    }
+
+    @Test
+    void send_clientOfTheProgram_lendsNeitherCookiesNorACacheNorALogin() throws Exception {
+        OkHttpClient program = new OkHttpClient.Builder()
+                .cache(new Cache(folder.toFile(), 1024 * 1024))
+                .cookieJar(new CookieJar() {
+                    @Override
+                    public void saveFromResponse(HttpUrl url, List<Cookie> cookies) {
+                        throw new AssertionError("a cookie was kept");
+                    }
+
+                    @Override
+                    public List<Cookie> loadForRequest(HttpUrl url) {
+                        return List.of(new Cookie.Builder()
+                                .name("session")
+                                .value("program")
+                                .domain(url.host())
+                                .build());
+                    }
+                })
+                .authenticator((route, response) -> response.request()
+                        .newBuilder()
+                        .header("Authorization", "Basic cHJvZ3JhbQ==")
+                        .build())
+                .build();
+        MockResponse kept = new MockResponse.Builder()
+                .body("{}")
+                .addHeader("Cache-Control", "max-age=3600")
+                .addHeader("Set-Cookie", "session=store")
+                .build();
+        server.enqueue(kept);
+        server.enqueue(kept);
+        server.enqueue(answer(401, "{}"));
+
+        try (AgentCalls own = callsLike(program)) {
+            assertThat(send(own).status()).isEqualTo(200);
+            assertThat(send(own).status()).isEqualTo(200);
+            assertThat(send(own).status()).isEqualTo(401);
+        }
+
+        assertThat(server.getRequestCount()).isEqualTo(3);
+        for (int i = 0; i < 3; i++) {
+            Headers sent = server.takeRequest().getHeaders();
+            assertThat(sent.get("Cookie")).isNull();
+            assertThat(sent.get("Authorization")).isNull();
+        }
+    }
+
+    @Test
+    void close_clientOfTheProgram_itsOwnCallsGoOn() throws Exception {
+        OkHttpClient program = new OkHttpClient();
+        server.enqueue(new MockResponse.Builder()
+                .onResponseStart(SocketEffect.Stall.INSTANCE)
+                .build());
+        Call own = program.newCall(new Request.Builder().url(server.url("/own")).build());
+        CompletableFuture<Void> ended = CompletableFuture.runAsync(() -> assertThatThrownBy(own::execute));
+        Awaitility.await().until(() -> server.getRequestCount() == 1);
+        server.enqueue(answer(200, "{}"));
+        AgentCalls agents = callsLike(program);
+        send(agents);
+
+        agents.close();
+
+        assertThat(own.isCanceled()).isFalse();
+        own.cancel();
+        ended.get(10, TimeUnit.SECONDS);
+    }
+
+    @Test
+    void send_certificateThatNobodyKnows_saysSo() throws Exception {
+        HeldCertificate unknown = new HeldCertificate.Builder()
+                .addSubjectAlternativeName("localhost")
+                .build();
+        server.useHttps(new HandshakeCertificates.Builder()
+                .heldCertificate(unknown)
+                .build()
+                .sslSocketFactory());
+
+        assertThat(failure(calls, server.url("/").toString()))
+                .hasMessageStartingWith("the store is unreachable (TLS failed: ");
+    }
+
+    @Test
+    void send_hostThatDnsDoesNotKnow_saysSo() {
+        AgentCalls lost = callsLike(new OkHttpClient.Builder()
+                .dns(host -> {
+                    throw new UnknownHostException(host);
+                })
+                .build());
+
+        assertThat(failure(lost, "http://vault.example.com/"))
+                .hasMessage("the store is unreachable (DNS does not know the host)");
     }
 
     /** OkHttp sends again by itself what a connection has lost that it had kept open. */

@@ -114,6 +114,32 @@ class SourceFactoriesTest {
         }
     }
 
+    /** One that does not even say what it is, and tells too much. */
+    public static final class Nameless implements TokenSourceFactory {
+        @Override
+        public String key() {
+            throw new IllegalStateException("no licence in " + Canary.TOKEN);
+        }
+
+        @Override
+        public TokenSource create(Settings settings, SourceContext context) {
+            throw new AssertionError();
+        }
+    }
+
+    /** One that calls itself as one of ours. */
+    public static final class Impostor implements TokenSourceFactory {
+        @Override
+        public String key() {
+            return "oauth2";
+        }
+
+        @Override
+        public TokenSource create(Settings settings, SourceContext context) {
+            throw new AssertionError();
+        }
+    }
+
     /** One that fails, and tells too much. */
     public static final class Failing implements TokenSourceFactory {
         @Override
@@ -206,6 +232,49 @@ class SourceFactoriesTest {
         // Nor are those that come after it.
         assertThat(read(map("telling", map()))).isEmpty();
         assertThat(problems()).anyMatch(problem -> problem.contains("unknown key 'telling'"));
+    }
+
+    @Test
+    void read_keyThatTwoFactoriesHave_isOurs() {
+        assertThat(read(map("oauth2", map("token_url", "https://idp.example.com/token"))))
+                .isPresent();
+
+        assertThat(problems()).anyMatch(problem -> problem.contains("has no proof of the client"));
+    }
+
+    /** As threads of some containers, and of native code. */
+    @Test
+    void read_threadWithoutAClassLoader_findsOurs() {
+        Thread.currentThread().setContextClassLoader(null);
+
+        read(map("oauth2", map("token_url", "https://idp.example.com/token")));
+
+        assertThat(problems()).anyMatch(problem -> problem.contains("has no proof of the client"));
+    }
+
+    @Test
+    void pem_keyOfAFactory_hasNone() {
+        SourceContext context = context();
+        settings = Written.in("agent.yaml", map("t", map("safe", map("entry", "api"))))
+                .open(context.references(List.of(), true));
+
+        assertThat(context.pem(settings.get("t").orElseThrow())).isEmpty();
+
+        assertThat(problems())
+                .containsExactly(
+                        "agent.yaml:3:5 t.safe: 'safe' has no PEM: give a file, a variable or the text itself");
+    }
+
+    /** What a program writes is relative to where it runs, and not to the configuration of its agent. */
+    @Test
+    void configured_pathInIt_isTheProgramsOwn() {
+        TokenSource source = TokenSources.configured(
+                Map.of("safe", Map.of("entry", "api", "password", Map.of("file", "password.txt"))));
+
+        assertThat(source.in(context()))
+                .isInstanceOfSatisfying(
+                        SafeSource.class,
+                        safe -> assertThat(safe.password().describe()).isEqualTo("file password.txt"));
     }
 
     @Test

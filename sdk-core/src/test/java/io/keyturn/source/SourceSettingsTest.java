@@ -87,14 +87,15 @@ class SourceSettingsTest {
                                 "env A at agent.yaml:4:16 t.first_of[0].first_of[0].env",
                                 "env B at agent.yaml:6:12 t.first_of[1].env")),
                 arguments(map("command", List.of("gh", "auth", "token")), "command gh (2 arguments)", List.of()),
-                arguments(map("command", List.of("./id-token", "x")), "command /etc/agent/./id-token (1 argument)", List.of()),
+                arguments(
+                        map("command", List.of("./id-token", "x")),
+                        "command /etc/agent/./id-token (1 argument)",
+                        List.of()),
                 arguments(map("command", "/opt/bin/token"), "command /opt/bin/token", List.of()),
                 arguments(
                         map("command", List.of("${HOME}/token", "${TOKEN}")),
                         "command /home/ci/token (1 argument)",
-                        List.of(
-                                "env HOME at agent.yaml:3:7 t.command[0]",
-                                "env TOKEN at agent.yaml:4:7 t.command[1]")),
+                        List.of("env HOME at agent.yaml:3:7 t.command[0]", "env TOKEN at agent.yaml:4:7 t.command[1]")),
                 arguments(
                         map("command", map("run", "gh", "env", "GH_HOST", "timeout", "3s")),
                         "command gh",
@@ -177,8 +178,9 @@ class SourceSettingsTest {
                                 "agent.yaml:5:7 t.first_of[2]: 'vault' needs keyturn-vault on the class path")),
                 arguments(
                         map("command", "${TOKEN}"),
-                        List.of("agent.yaml:2:12 t.command: must be the program as it is, or hold a '/' where it comes from a"
-                                + " variable; for a variable that holds the token itself, write env instead of command")),
+                        List.of(
+                                "agent.yaml:2:12 t.command: must be the program as it is, or hold a '/' where it comes from a"
+                                        + " variable; for a variable that holds the token itself, write env instead of command")),
                 arguments(
                         map("command", List.of()),
                         List.of("agent.yaml:3:5 t.command: must be a list of words, such as [gh, auth, token]")),
