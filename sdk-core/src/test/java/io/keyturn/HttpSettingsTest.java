@@ -121,6 +121,7 @@ class HttpSettingsTest {
         "https://other.example.net:8443, direct",
         "https://other.example.net, secure.proxy:3128",
         "https://localhost:8200, direct",
+        "https://vault.localhost, direct",
         "http://127.0.0.1:8200, direct",
         "http://[::1]:8200, direct",
     })
@@ -222,6 +223,23 @@ class HttpSettingsTest {
                 .isNull();
         assertThat(server.takeRequest(5, TimeUnit.SECONDS).getHeaders().get("Proxy-Authorization"))
                 .isEqualTo(Credentials.basic("ci", canary.token()));
+    }
+
+    /** Whoever asks again and again with a wrong password may lock the user out. */
+    @Test
+    void proxy_refusesTheUser_isToldOnce() throws Exception {
+        server.start(InetAddress.getLoopbackAddress(), 0);
+        for (int i = 0; i < 30; i++) {
+            server.enqueue(new MockResponse.Builder()
+                    .code(407)
+                    .addHeader("Proxy-Authenticate", "Basic realm=\"corp\"")
+                    .build());
+        }
+        HttpSettings http = read(map(), Map.of("http_proxy", "http://ci:wrong@127.0.0.1:" + server.getPort()));
+
+        get(http.client(), "http://vault.example.com/v1/x");
+
+        assertThat(server.getRequestCount()).isEqualTo(2);
     }
 
     @ParameterizedTest
@@ -347,6 +365,7 @@ class HttpSettingsTest {
 
         assertThat(client.connectTimeoutMillis()).isEqualTo(1_000);
         assertThat(client.readTimeoutMillis()).isEqualTo(2_000);
+        assertThat(client.writeTimeoutMillis()).isEqualTo(2_000);
         assertThat(client.callTimeoutMillis()).isEqualTo(3_000);
         assertThat(Duration.ofMillis(
                         HttpSettings.defaults(name -> null).client().callTimeoutMillis()))

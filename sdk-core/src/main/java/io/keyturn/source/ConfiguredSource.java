@@ -21,8 +21,12 @@ record ConfiguredSource(TokenSourceFactory factory, Settings settings, Path fold
         implements TokenSource {
     /** The source that a factory makes of settings. */
     static ConfiguredSource read(TokenSourceFactory factory, Settings settings, SourceContext context) {
+        return new ConfiguredSource(factory, settings, context.folder(), made(factory, settings, context));
+    }
+
+    private static TokenSource made(TokenSourceFactory factory, Settings settings, SourceContext context) {
         try {
-            return new ConfiguredSource(factory, settings, context.folder(), factory.create(settings, context));
+            return factory.create(settings, context);
         } catch (ConfigException e) {
             throw e;
         } catch (RuntimeException e) {
@@ -36,7 +40,7 @@ record ConfiguredSource(TokenSourceFactory factory, Settings settings, Path fold
     public TokenSource in(SourceContext context) {
         // A reading of its own: what was read in the first one is not asked a second time.
         Settings again = settings.open(settings.references());
-        return factory.create(again, new SourceContext(context.host(), folder, context.allow()));
+        return made(factory, again, new SourceContext(context.host(), folder, context.allow()));
     }
 
     @Override

@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import okhttp3.OkHttpClient;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -50,6 +51,8 @@ class SourceFactoriesTest {
                 "io.example.NotThere",
                 Broken.class.getName(),
                 Telling.class.getName(),
+                Nameless.class.getName(),
+                Impostor.class.getName(),
                 Failing.class.getName());
     }
 
@@ -149,6 +152,9 @@ class SourceFactoriesTest {
 
         @Override
         public TokenSource create(Settings settings, SourceContext context) {
+            if (settings.read("when", "", Settings::text).equals("opened") && context.onlyLooks()) {
+                return TokenSources.pushed();
+            }
             throw new IllegalStateException("cannot do with " + settings.text("password"));
         }
     }
@@ -222,6 +228,26 @@ class SourceFactoriesTest {
 
         assertThat(problems())
                 .containsExactly("agent.yaml:3:5 t.failing: 'failing' failed with java.lang.IllegalStateException");
+    }
+
+    /** It is called once more when an agent opens the source. */
+    @Test
+    void open_factoryThatFails_isToldWithoutItsMessage() {
+        TokenSource source = read(map("failing", map("when", "opened", "password", canary.token())))
+                .orElseThrow();
+        SourceHost running = new SourceHost(
+                name -> null,
+                Clock.systemUTC(),
+                FileWatcher.none(),
+                new OkHttpClient(),
+                (delay, task) -> {},
+                false);
+
+        ConfigException e = canary.caught(
+                ConfigException.class, () -> source.in(new SourceContext(running, folder, Set.of())));
+
+        assertThat(e).hasMessageContaining("'failing' failed with java.lang.IllegalStateException");
+        running.close();
     }
 
     @Test
