@@ -23,6 +23,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -72,13 +73,15 @@ class HttpSettingsTest {
     }
 
     private HttpSettings read(Map<String, Object> http, Map<String, String> variables) {
-        settings = Written.in("agent.yaml", map("http", http))
-                .open(new SourceContext(SourceHost.reading(variables::get, Clock.systemUTC()), folder, Set.of())
-                        .references(List.of(), true));
+        return read(http, variables, true);
+    }
+
+    private HttpSettings read(Map<String, Object> http, Map<String, String> variables, boolean readFiles) {
         SourceContext context =
                 new SourceContext(SourceHost.reading(variables::get, Clock.systemUTC()), folder, Set.of());
+        settings = Written.in("agent.yaml", map("http", http)).open(context.references(List.of(), true));
         return settings.get("http")
-                .map(each -> HttpSettings.read(each, context, true))
+                .map(each -> HttpSettings.read(each, context, readFiles))
                 .orElseThrow();
     }
 
@@ -347,6 +350,32 @@ class HttpSettingsTest {
                 .containsExactly(
                         "file " + folder.resolve("nowhere.pem") + " cannot be read: NoSuchFileException",
                         "file " + folder.resolve("none.pem") + " does not exist");
+    }
+
+    /** As {@code keyturn validate} does, which tells what will be needed. */
+    @Test
+    void files_notToBeRead_areNotLookedInto() {
+        HttpSettings http =
+                read(map("ca_file", "nowhere.pem", "client_cert", map("file", "none.pem")), Map.of(), false);
+
+        assertThat(problems()).isEmpty();
+        assertThat(http.authorities()).isEmpty();
+        assertThat(http.identity()).isNull();
+    }
+
+    /** What is not equal needs a restart, and an event says so. */
+    @Test
+    void settings_sayTheSame_areEqual() {
+        Map<String, String> variables =
+                Map.of("https_proxy", "http://a:1", "http_proxy", "http://b:1", "no_proxy", "c");
+        HttpSettings http = read(map(), variables);
+
+        assertThat(read(map(), Map.copyOf(variables))).isEqualTo(http).hasSameHashCodeAs(http);
+        for (String variable : variables.keySet()) {
+            Map<String, String> others = new HashMap<>(variables);
+            others.put(variable, "http://other:1");
+            assertThat(read(map(), others)).isNotEqualTo(http);
+        }
     }
 
     @Test

@@ -236,15 +236,10 @@ class SourceFactoriesTest {
         TokenSource source = read(map("failing", map("when", "opened", "password", canary.token())))
                 .orElseThrow();
         SourceHost running = new SourceHost(
-                name -> null,
-                Clock.systemUTC(),
-                FileWatcher.none(),
-                new OkHttpClient(),
-                (delay, task) -> {},
-                false);
+                name -> null, Clock.systemUTC(), FileWatcher.none(), new OkHttpClient(), (delay, task) -> {}, false);
 
-        ConfigException e = canary.caught(
-                ConfigException.class, () -> source.in(new SourceContext(running, folder, Set.of())));
+        ConfigException e =
+                canary.caught(ConfigException.class, () -> source.in(new SourceContext(running, folder, Set.of())));
 
         assertThat(e).hasMessageContaining("'failing' failed with java.lang.IllegalStateException");
         running.close();

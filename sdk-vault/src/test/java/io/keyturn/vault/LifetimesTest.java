@@ -24,8 +24,7 @@ class LifetimesTest {
     final Canary canary = new Canary(Canary.WORD);
 
     private static Lease lease(long seconds) {
-        return new Lease(
-                "id", 1, true, seconds(seconds), START, at(seconds), TokenDocument.of("x" + Canary.WORD));
+        return new Lease("id", 1, true, seconds(seconds), START, at(seconds), TokenDocument.of("x" + Canary.WORD));
     }
 
     private static Session session(long seconds) {
