@@ -10,8 +10,6 @@ import io.keyturn.check.CheckReport.Step;
 import io.keyturn.provider.RefreshPolicy;
 import io.keyturn.source.TokenSources;
 import java.io.IOException;
-import java.net.InetSocketAddress;
-import java.net.Proxy;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -28,13 +26,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import okhttp3.Call;
-import okhttp3.EventListener;
 import okhttp3.OkHttpClient;
-import okhttp3.Protocol;
 import okhttp3.Request;
 import okhttp3.Response;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -64,7 +58,6 @@ public abstract class StoreOutageContract {
     /** How long it may take until an agent knows, on a loaded machine too. */
     private static final Duration NOTICED = POLL.plus(CALL).plusSeconds(6);
 
-    private static final Duration FIRST_MINUTE = Duration.ofMinutes(1);
     private static final long MOST_CALLS = 10;
     private static final Pattern SINCE = Pattern.compile(" since (\\S+); the last good token serves");
 
@@ -83,7 +76,7 @@ public abstract class StoreOutageContract {
     private final ScheduledExecutorService application = Executors.newSingleThreadScheduledExecutor();
     private final AtomicInteger served = new AtomicInteger();
     private final Queue<Object> failures = new ConcurrentLinkedQueue<>();
-    private final Queue<Instant> calls = new ConcurrentLinkedQueue<>();
+    private final CountedCalls calls = new CountedCalls(port);
     private volatile Set<String> accepted = Set.of(ONE);
 
     // --- the store ---
@@ -158,33 +151,6 @@ public abstract class StoreOutageContract {
         canaries.forEach(canary -> canary.saw(where, text));
     }
 
-    /** Counts what is asked of the store: each request that is sent, and each connection that is not to be had. */
-    private final class Counting extends EventListener {
-        @Override
-        public void requestHeadersStart(Call call) {
-            count(call);
-        }
-
-        @Override
-        public void connectFailed(
-                Call call, InetSocketAddress address, Proxy proxy, @Nullable Protocol protocol, IOException e) {
-            count(call);
-        }
-
-        private void count(Call call) {
-            if (call.request().url().port() == port) {
-                calls.add(Instant.now());
-            }
-        }
-    }
-
-    private long callsOfFirstMinute(Instant from) {
-        Instant end = from.plus(FIRST_MINUTE);
-        return calls.stream()
-                .filter(at -> !at.isBefore(from) && at.isBefore(end))
-                .count();
-    }
-
     private void request(OkHttpClient http) {
         try (Response response =
                 http.newCall(new Request.Builder().url(api.url("/")).build()).execute()) {
@@ -237,7 +203,7 @@ public abstract class StoreOutageContract {
 
     @Test
     void store_frozenKilledAndStartedAgain_theTokenServesAndTheNextValueIsTaken() throws Exception {
-        OkHttpClient.Builder counted = new OkHttpClient.Builder().eventListenerFactory(call -> new Counting());
+        OkHttpClient.Builder counted = new OkHttpClient.Builder().eventListener(calls);
         try (ServerProcess server = new ServerProcess(folder.resolve("server.log"), command())) {
             server.start();
             setUp();
@@ -250,7 +216,7 @@ public abstract class StoreOutageContract {
                 Instant frozen = Instant.now();
                 server.freeze();
                 await().pollDelay(OUTAGE).atMost(OUTAGE.plus(PATIENT)).until(() -> true);
-                assertThat(callsOfFirstMinute(frozen))
+                assertThat(calls.inTheMinuteFrom(frozen))
                         .as("calls in the first minute")
                         .isBetween(2L, MOST_CALLS);
                 Step step = checked(agent);
