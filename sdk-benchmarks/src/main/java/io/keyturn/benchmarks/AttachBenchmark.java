@@ -1,6 +1,7 @@
 package io.keyturn.benchmarks;
 
 import io.keyturn.TokenAgent;
+import io.keyturn.policy.TokenPolicies;
 import io.keyturn.source.TokenSources;
 import java.io.IOException;
 import java.util.concurrent.TimeUnit;
@@ -47,14 +48,17 @@ public class AttachBenchmark {
     private final Request stranger = request("https://stranger.example.com/v1/me");
     private TokenAgent agent;
     private TokenAgent ruled;
+    private TokenAgent timed;
     private Interceptor application;
     private Interceptor ruledApplication;
+    private Interceptor timedApplication;
 
     // OkHttp makes a chain a call for every client; here they are made before, so that none of it counts.
     private CannedChain plain;
     private CannedChain toEndpoint;
     private CannedChain toStranger;
     private CannedChain underPolicy;
+    private CannedChain withinHours;
     private CannedChain kubernetes;
     private CannedChain google;
 
@@ -78,11 +82,20 @@ public class AttachBenchmark {
                         t -> t.endpoint("https://api.example.com/v1")
                                 .grantedScopes("read")
                                 .requireScopes("read")
-                                .hours("mon-sun 00:00-24:00 UTC"))
+                                .policy(TokenPolicies.https()))
+                .start();
+        timed = TokenAgent.builder()
+                .token(
+                        "api_token",
+                        TokenSources.value(TOKEN),
+                        t -> t.endpoint("https://api.example.com/v1").hours("mon-sun 00:00-24:00 UTC"))
                 .start();
         OkHttpClient.Builder ruledClient = ruled.install(new OkHttpClient.Builder());
         ruledApplication = ruledClient.interceptors().get(0);
         underPolicy = CannedChain.through(ruledClient.networkInterceptors().get(0), endpoint);
+        OkHttpClient.Builder timedClient = timed.install(new OkHttpClient.Builder());
+        timedApplication = timedClient.interceptors().get(0);
+        withinHours = CannedChain.through(timedClient.networkInterceptors().get(0), endpoint);
         OkHttpClient.Builder client = agent.install(new OkHttpClient.Builder());
         application = client.interceptors().get(0);
         Interceptor network = client.networkInterceptors().get(0);
@@ -94,6 +107,7 @@ public class AttachBenchmark {
         requireAttached(prebuiltHeader(), "Bearer " + TOKEN);
         requireAttached(keyturnToEndpoint(), "Bearer " + TOKEN);
         requireAttached(keyturnUnderPolicy(), "Bearer " + TOKEN);
+        requireAttached(keyturnWithinHours(), "Bearer " + TOKEN);
         requireAttached(keyturnToStranger(), null);
         requireAttached(kubernetesClient(), "Bearer " + TOKEN);
         requireAttached(googleMetadata(), "Bearer " + TOKEN);
@@ -110,6 +124,7 @@ public class AttachBenchmark {
     public void close() {
         agent.close();
         ruled.close();
+        timed.close();
     }
 
     @Benchmark
@@ -122,10 +137,16 @@ public class AttachBenchmark {
         return application.intercept(toEndpoint);
     }
 
-    /** With rules on scopes and hours. */
+    /** With rules on what the token may do and where it goes. */
     @Benchmark
     public Response keyturnUnderPolicy() throws IOException {
         return ruledApplication.intercept(underPolicy);
+    }
+
+    /** With a rule that looks at the clock. */
+    @Benchmark
+    public Response keyturnWithinHours() throws IOException {
+        return timedApplication.intercept(withinHours);
     }
 
     @Benchmark

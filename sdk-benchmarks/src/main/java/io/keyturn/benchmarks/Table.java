@@ -100,6 +100,7 @@ public final class Table {
                     .with("prebuiltHeader", attach::prebuiltHeader)
                     .with("keyturnToEndpoint", attach::keyturnToEndpoint)
                     .with("keyturnUnderPolicy", attach::keyturnUnderPolicy)
+                    .with("keyturnWithinHours", attach::keyturnWithinHours)
                     .with("keyturnToStranger", attach::keyturnToStranger)
                     .with("kubernetesClient", attach::kubernetesClient)
                     .with("googleMetadata", attach::googleMetadata);

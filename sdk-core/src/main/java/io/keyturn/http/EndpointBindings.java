@@ -328,16 +328,21 @@ public final class EndpointBindings {
      * @param request what the caller has set already; null where that is not known
      */
     void requirePossible(@Nullable TokenUse use, HttpUrl url, @Nullable Request request) throws TokenDeniedException {
-        String name = use == null ? null : use.nameOrNull();
-        if (name == null) {
-            if (TokenUse.isDemand(use) && find(url, use, request) == null) {
-                boolean keyed = TokenUse.keyOf(use) != null;
-                String which = keyed ? "no token of which there is one for each key" : "no token";
-                String why = keyed ? "" : ", and the request demands " + use;
-                throw denied("", url, which + " goes to " + place(url) + why);
-            }
+        if (use == null) {
             return;
         }
+        String name = use.nameOrNull();
+        if (name != null) {
+            requireNamed(name, use, url);
+        } else if (TokenUse.isDemand(use) && find(url, use, request) == null) {
+            boolean keyed = TokenUse.keyOf(use) != null;
+            String which = keyed ? "no token of which there is one for each key" : "no token";
+            String why = keyed ? "" : ", and the request demands " + use;
+            throw denied("", url, which + " goes to " + place(url) + why);
+        }
+    }
+
+    private void requireNamed(String name, TokenUse use, HttpUrl url) throws TokenDeniedException {
         Map<String, Binding> names = table.byName;
         Binding binding = names.get(name);
         if (binding == null) {

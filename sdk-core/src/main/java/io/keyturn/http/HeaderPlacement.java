@@ -109,6 +109,11 @@ final class HeaderPlacement extends Placement {
     }
 
     @Override
+    void add(Request.Builder request, HttpUrl url, Secret form) {
+        request.addHeader(name, form.reveal());
+    }
+
+    @Override
     void remove(Request.Builder request, HttpUrl url) {
         request.removeHeader(name);
     }

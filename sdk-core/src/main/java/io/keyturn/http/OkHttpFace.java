@@ -14,6 +14,7 @@ import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import okhttp3.Connection;
 import okhttp3.ConnectionPool;
+import okhttp3.Headers;
 import okhttp3.HttpUrl;
 import okhttp3.Interceptor;
 import okhttp3.OkHttpClient;
@@ -34,6 +35,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class OkHttpFace {
     private static final Pattern DIGITS = Pattern.compile("[0-9]+");
+
+    /** Upgrade, Connection, Sec-WebSocket-Key and Sec-WebSocket-Version. */
+    private static final int HEADERS_OF_A_HANDSHAKE = 4;
 
     private final EndpointBindings bindings;
     private final Seam seam = Seam.ofThisOkHttp();
@@ -69,7 +73,7 @@ final class OkHttpFace {
         Request request = chain.request();
         TokenUse use = request.tag(TokenUse.class);
         bindings.requirePossible(use, request.url(), request);
-        if ("websocket".equalsIgnoreCase(Placement.last(request.headers(), "Upgrade"))) {
+        if (isHandshake(request.headers())) {
             return inTheRequest(chain, "a WebSocket's handshake");
         }
         Predicate<InetAddress> allowed = bindings.addresses(request.url(), use, request);
@@ -77,6 +81,12 @@ final class OkHttpFace {
             return connectingOnly(allowed, chain, use);
         }
         return seam.proceed(chain, bypassesCache(chain, request), retry);
+    }
+
+    /** Most requests have fewer headers here than a WebSocket's handshake must have (RFC 6455 4.1), so nobody reads them. */
+    private static boolean isHandshake(Headers headers) {
+        return headers.size() >= HEADERS_OF_A_HANDSHAKE
+                && "websocket".equalsIgnoreCase(Placement.last(headers, "Upgrade"));
     }
 
     /** Keeps OkHttp from connecting where the token may not go. Where it has connected is asked on the wire all the same. */
@@ -112,13 +122,15 @@ final class OkHttpFace {
         TokenUse use = request.tag(TokenUse.class);
         Binding binding = bindings.find(request.url(), use, request);
         Sent before = binding == null ? null : request.tag(Sent.class);
-        if (binding == null || isCarried(before, request) || isOverridden(binding, request)) {
+        String existing = binding == null ? null : binding.placement().existing(request);
+        if (binding == null || isCarried(before, request) || isOverridden(binding, existing, request.url())) {
             return keepOutOfCache(chain, request, null, chain.proceed(request));
         }
         requireNobodyBetween(binding, request.url(), chain.connection());
         Sent sent = admit(binding, use, before, request, address(chain));
         rememberIn(chain, sent, use);
-        Response response = withCountableDelay(chain.proceed(sent.placedIn(request)));
+        Request onWire = existing == null ? sent.addedTo(request) : sent.placedIn(request);
+        Response response = withCountableDelay(chain.proceed(onWire));
         bindings.takeRotated(sent, use, response);
         Response received =
                 binding.placement().withoutEcho(response, sent.snapshot().sent());
@@ -174,12 +186,11 @@ final class OkHttpFace {
     }
 
     /** Whether the caller has set this credential itself; then the caller's stays. */
-    private boolean isOverridden(Binding binding, Request request) {
-        String existing = binding.placement().existing(request);
+    private boolean isOverridden(Binding binding, @Nullable String existing, HttpUrl url) {
         if (existing == null || binding.isPlaceholder(existing)) {
             return false;
         }
-        bindings.overridden(binding, request.url());
+        bindings.overridden(binding, url);
         return true;
     }
 
@@ -248,7 +259,10 @@ final class OkHttpFace {
     private Response inTheRequest(Interceptor.Chain chain, String what) throws IOException {
         Request request = chain.request();
         Binding binding = bindings.find(request.url(), request.tag(TokenUse.class), request);
-        if (binding == null || isCarried(request.tag(Sent.class), request) || isOverridden(binding, request)) {
+        String existing = binding == null ? null : binding.placement().existing(request);
+        if (binding == null
+                || isCarried(request.tag(Sent.class), request)
+                || isOverridden(binding, existing, request.url())) {
             return seam.proceed(chain, bypassesCache(chain, request), retry);
         }
         if (!seam.canRefuseRedirects()) {

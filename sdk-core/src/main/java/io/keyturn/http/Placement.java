@@ -73,8 +73,13 @@ public abstract sealed class Placement permits HeaderPlacement, QueryPlacement {
     /** What the request has in this place already; null if nothing. */
     abstract @Nullable String existing(Request request);
 
-    /** Puts it into a request to this URL. */
+    /** Puts it into a request to this URL, instead of whatever stands there. */
     abstract void place(Request.Builder request, HttpUrl url, Secret form);
+
+    /** Puts it into a request to this URL in which nothing stands there, so that nobody looks for it once more. */
+    void add(Request.Builder request, HttpUrl url, Secret form) {
+        place(request, url, form);
+    }
 
     /** Takes it out of a request to this URL. */
     abstract void remove(Request.Builder request, HttpUrl url);

@@ -82,7 +82,14 @@ class Sent {
         return snapshot.token();
     }
 
-    /** The request with the token in it. */
+    /** The request, which has nothing in that place yet, with the token in it. */
+    Request addedTo(Request request) {
+        Request.Builder onWire = request.newBuilder();
+        binding.placement().add(onWire, request.url(), snapshot.sent());
+        return onWire.tag(Sent.class, this).build();
+    }
+
+    /** The request with the token in it, instead of whatever stands there. */
     Request placedIn(Request request) {
         Request.Builder onWire = request.newBuilder();
         binding.placement().place(onWire, request.url(), snapshot.sent());

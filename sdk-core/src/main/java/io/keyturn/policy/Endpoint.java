@@ -130,6 +130,21 @@ public final class Endpoint {
      * @param decoded the path, or a segment of it, without escapes
      */
     public static boolean hasDotSegment(String decoded) {
+        return mayHaveDots(decoded) && hasDotsWithin(decoded);
+    }
+
+    /** One look at each character is all that most segments cost. */
+    private static boolean mayHaveDots(String decoded) {
+        for (int i = 0; i < decoded.length(); i++) {
+            char c = decoded.charAt(i);
+            if (c == '.' || c == '%') {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static boolean hasDotsWithin(String decoded) {
         if (decoded.indexOf('%') >= 0) {
             String further = ESCAPED.matcher(decoded)
                     .replaceAll(found -> found.group(1) != null ? "." : found.group(2) != null ? "/" : ";");
@@ -139,9 +154,6 @@ public final class Endpoint {
     }
 
     private static boolean hasDots(String decoded) {
-        if (decoded.indexOf('.') < 0) {
-            return false;
-        }
         int start = 0;
         for (int i = 0; i <= decoded.length(); i++) {
             if (i == decoded.length() || decoded.charAt(i) == '/' || decoded.charAt(i) == '\\') {
