@@ -482,9 +482,8 @@ public final class LiveProvider implements TokenProvider, Providers, AutoCloseab
         if (failure == null && (!answered || now.living() == null)) {
             begin(mine);
         } else if (mine.begin()) {
-            // Between the caller's look and its turn somebody else has asked. That is this caller's answer, too; unless
-            // a
-            // change was told meanwhile, whose thread flies it already.
+            // Between the caller's look and its turn somebody else has asked. That is this caller's answer, too;
+            // unless a change was told meanwhile, whose thread flies it already.
             land(mine, new Outcome(failure == null ? now.living() : null, failure));
         }
         return mine;

@@ -338,8 +338,7 @@ public final class FileWatcher implements AutoCloseable {
         }
         if (all) {
             // Something is not known, or the folder has gone: its way is looked at anew. What was told and not looked
-            // at
-            // since, or is too young, a look could not tell: that counts as changed.
+            // at since, or is too young, a look could not tell: that counts as changed.
             folder.files().forEach(file -> {
                 file.told |= file.unseen || file.young;
                 hurry(file, begun);
