@@ -19,6 +19,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -462,9 +463,10 @@ public final class TokenOptions {
         return other instanceof TokenOptions options && all().equals(options.all());
     }
 
+    /** Of what tells most apart. Hashing a record takes the loading of classes that a look needs for nothing else. */
     @Override
     public int hashCode() {
-        return all().hashCode();
+        return Objects.hash(endpoints, placement);
     }
 
     /** Judges what a program has set, now that everything is known. */
