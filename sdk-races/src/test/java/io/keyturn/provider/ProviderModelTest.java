@@ -125,7 +125,8 @@ public class ProviderModelTest {
                 .actorsAfter(1)
                 .iterations(Integer.getInteger("races.programs", 8))
                 .invocationsPerIteration(Integer.getInteger("races.interleavings", 60))
-                .invocationTimeout(120_000)
+                // Meant for Lincheck itself; what it has without is short for a busy machine.
+                .invocationTimeout$lincheck(120_000)
                 // Values that no thread changes: nothing happens between two steps of theirs.
                 .addGuarantee(ManagedStrategyGuaranteeKt.forClasses(
                                 Token.class.getName(),
