@@ -2,6 +2,7 @@ package io.keyturn;
 
 import io.keyturn.config.Problem;
 import io.keyturn.config.Settings;
+import io.keyturn.policy.Endpoint;
 import io.keyturn.source.Pem;
 import io.keyturn.source.SourceContext;
 import io.keyturn.source.SourceException;
@@ -274,13 +275,8 @@ record HttpSettings(
             if (text == null || text.isBlank()) {
                 return null;
             }
-            try {
-                HttpUrl url = HttpUrl.parse(text.contains("://") ? text : "http://" + text);
-                return url == null || url.isHttps() ? null : url;
-            } catch (IndexOutOfBoundsException e) {
-                // OkHttp of an IPv6 address with more parts than there are (seen: 5.5.1).
-                return null;
-            }
+            HttpUrl url = Endpoint.httpUrl(text.contains("://") ? text : "http://" + text);
+            return url == null || url.isHttps() ? null : url;
         }
 
         private static List<String> hosts(@Nullable String text) {

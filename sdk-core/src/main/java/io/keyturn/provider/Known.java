@@ -37,31 +37,6 @@ record Known(
         long askAtNanos,
         long quietUntilNanos,
         @Nullable TokenUnavailableException over) {
-    private Known(
-            long fetches,
-            @Nullable Token token,
-            @Nullable Snapshot last,
-            @Nullable String superseded,
-            @Nullable TokenUnavailableException failure,
-            @Nullable Instant failingSince,
-            int tries,
-            @Nullable Instant refreshAt,
-            long askAtNanos,
-            long quietUntilNanos) {
-        this(
-                fetches,
-                token,
-                last,
-                superseded,
-                failure,
-                failingSince,
-                tries,
-                refreshAt,
-                askAtNanos,
-                quietUntilNanos,
-                null);
-    }
-
     /** How long an answer that brought nothing new is taken for the source's last word. */
     static final long QUIET_NANOS = Duration.ofSeconds(1).toNanos();
 
@@ -70,7 +45,7 @@ record Known(
 
     /** Nothing yet, apart from the token that another provider of the same name had. */
     static Known after(@Nullable Snapshot last, long nowNanos) {
-        return new Known(0, null, last, null, null, null, 0, null, nowNanos + NEVER_NANOS, nowNanos);
+        return new Known(0, null, last, null, null, null, 0, null, nowNanos + NEVER_NANOS, nowNanos, null);
     }
 
     /** The same after a version that another provider of the same name has found since. */
@@ -85,7 +60,8 @@ record Known(
                 tries,
                 refreshAt,
                 askAtNanos,
-                quietUntilNanos);
+                quietUntilNanos,
+                over);
     }
 
     /** Nothing any more, and nothing will be. */
@@ -147,7 +123,8 @@ record Known(
                 further,
                 stale ? null : refresh,
                 stale ? again(further, plan, now) : plan.askAt(now),
-                same && rejected ? now.nanos + QUIET_NANOS : now.nanos);
+                same && rejected ? now.nanos + QUIET_NANOS : now.nanos,
+                over);
     }
 
     /** The source has still what a response header replaced, so that stays. */
@@ -164,7 +141,8 @@ record Known(
                 further,
                 stale ? null : refreshAt,
                 stale ? again(further, plan, now) : plan.askAt(now),
-                now.nanos);
+                now.nanos,
+                over);
     }
 
     /**
@@ -182,7 +160,7 @@ record Known(
         long ask = onlyLooked ? now.nanos + Math.max(delay, plan.spreadNanos(now)) : next;
         Instant refresh = refreshAt == null || !now.wall.isBefore(refreshAt) ? null : refreshAt;
         Instant since = failingSince == null ? now.wall : failingSince;
-        return new Known(fetches + 1, token, last, superseded, why, since, further, refresh, ask, next);
+        return new Known(fetches + 1, token, last, superseded, why, since, further, refresh, ask, next, over);
     }
 
     /** A response header has brought the next token. */
@@ -191,7 +169,17 @@ record Known(
         String replaced =
                 superseded != null || last == null ? superseded : last.token().fingerprint();
         return new Known(
-                fetches, offer.token(), offer, replaced, failure, failingSince, 0, refresh, askAtNanos, now.nanos);
+                fetches,
+                offer.token(),
+                offer,
+                replaced,
+                failure,
+                failingSince,
+                0,
+                refresh,
+                askAtNanos,
+                now.nanos,
+                over);
     }
 
     // --- what time does ---
@@ -224,7 +212,8 @@ record Known(
                         tries,
                         refreshAt,
                         nanos,
-                        quietUntilNanos)
+                        quietUntilNanos,
+                        over)
                 : this;
     }
 
