@@ -178,7 +178,7 @@ public final class EndpointBindings {
     public static Interceptor carrying(Snapshot candidate, Placement placement, TokenPolicy policy) {
         return chain -> {
             Request request = chain.request();
-            InetAddress address = OkHttpFace.address(chain);
+            InetAddress address = OkHttpFace.address(chain.connection());
             TokenPolicies.check(policy, candidate.token(), request.method(), request.url(), address);
             Request.Builder onWire = request.newBuilder();
             placement.place(onWire, request.url(), candidate.sent());

@@ -126,9 +126,12 @@ final class OkHttpFace {
         if (binding == null || isCarried(before, request) || isOverridden(binding, existing, request.url())) {
             return keepOutOfCache(chain, request, null, chain.proceed(request));
         }
-        requireNobodyBetween(binding, request.url(), chain.connection());
-        Sent sent = admit(binding, use, before, request, address(chain));
-        rememberIn(chain, sent, use);
+        Connection connection = chain.connection();
+        requireNobodyBetween(binding, request.url(), connection);
+        Sent sent = admit(binding, use, before, request, address(connection));
+        if (connection != null && HeaderTables.isKeptBy(connection)) {
+            rememberIn(connection, chain, sent, use);
+        }
         Request onWire = existing == null ? sent.addedTo(request) : sent.placedIn(request);
         Response response = withCountableDelay(chain.proceed(onWire));
         bindings.takeRotated(sent, use, response);
@@ -218,11 +221,7 @@ final class OkHttpFace {
     }
 
     /** Of a query nothing is remembered: OkHttp keeps the path out of the table. */
-    private void rememberIn(Interceptor.Chain chain, Sent sent, @Nullable TokenUse use) {
-        Connection connection = chain.connection();
-        if (connection == null || !HeaderTables.isKeptBy(connection)) {
-            return;
-        }
+    private void rememberIn(Connection connection, Interceptor.Chain chain, Sent sent, @Nullable TokenUse use) {
         ConnectionPool pool = inHeader(sent) ? seam.pool(chain) : null;
         if (pool != null) {
             tables.carry(connection, pool, sent.snapshot(), TokenUse.keyOf(use));
@@ -245,8 +244,7 @@ final class OkHttpFace {
         }
     }
 
-    static @Nullable InetAddress address(Interceptor.Chain chain) {
-        Connection connection = chain.connection();
+    static @Nullable InetAddress address(@Nullable Connection connection) {
         if (connection == null || connection.route().proxy().type() != Proxy.Type.DIRECT) {
             return null;
         }

@@ -1,6 +1,7 @@
 package io.keyturn.policy;
 
 import io.keyturn.config.ConfigException;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -26,12 +27,12 @@ public final class Endpoint {
     private static final Pattern ESCAPED = Pattern.compile("(?i)%(?:25)*(?:(2e)|(2f|5c)|3b)");
 
     private final HttpUrl url;
-    private final List<String> path;
+    private final String[] path;
     private final String host;
     private final int port;
     private final boolean https;
 
-    private Endpoint(HttpUrl url, List<String> path) {
+    private Endpoint(HttpUrl url, String[] path) {
         this.url = url;
         this.path = path;
         this.host = url.host();
@@ -70,7 +71,8 @@ public final class Endpoint {
             throw new ConfigException("must have no '.' or '..' in its path");
         }
         boolean open = segments.get(segments.size() - 1).isEmpty();
-        return new Endpoint(url, List.copyOf(open ? segments.subList(0, segments.size() - 1) : segments));
+        List<String> path = open ? segments.subList(0, segments.size() - 1) : segments;
+        return new Endpoint(url, path.toArray(String[]::new));
     }
 
     /** A URL of any text; null if it is none. */
@@ -99,23 +101,24 @@ public final class Endpoint {
 
     /** Whether a request to this URL goes to this endpoint. */
     public boolean covers(HttpUrl target) {
-        if (target.port() != port || target.isHttps() != https || !target.host().equals(host)) {
+        return target.port() == port
+                && target.isHttps() == https
+                && target.host().equals(host)
+                && (path.length == 0 || coversPath(target.pathSegments()));
+    }
+
+    private boolean coversPath(List<String> segments) {
+        int size = segments.size();
+        if (size < path.length) {
             return false;
         }
-        int depth = path.size();
-        if (depth == 0) {
-            return true;
-        }
-        List<String> segments = target.pathSegments();
-        if (segments.size() < depth) {
-            return false;
-        }
-        for (int i = 0; i < depth; i++) {
-            if (!segments.get(i).equals(path.get(i))) {
+        int i = 0;
+        for (; i < path.length; i++) {
+            if (!segments.get(i).equals(path[i])) {
                 return false;
             }
         }
-        for (int i = depth; i < segments.size(); i++) {
+        for (; i < size; i++) {
             if (hasDotSegment(segments.get(i))) {
                 return false;
             }
@@ -181,7 +184,7 @@ public final class Endpoint {
 
     /** How many segments of a path it names: of two endpoints that cover a URL, the deeper one is meant. */
     public int depth() {
-        return path.size();
+        return path.length;
     }
 
     /** What a target that begins with a slash is relative to: the endpoint's scheme, host and port. */
@@ -193,7 +196,7 @@ public final class Endpoint {
     @Override
     public boolean equals(@Nullable Object other) {
         return other instanceof Endpoint endpoint
-                && path.equals(endpoint.path)
+                && Arrays.equals(path, endpoint.path)
                 && url.host().equals(endpoint.url.host())
                 && url.port() == endpoint.url.port()
                 && url.isHttps() == endpoint.url.isHttps();
@@ -201,7 +204,7 @@ public final class Endpoint {
 
     @Override
     public int hashCode() {
-        return url.host().hashCode() * 31 + path.hashCode();
+        return url.host().hashCode() * 31 + Arrays.hashCode(path);
     }
 
     @Override
