@@ -8,8 +8,6 @@ import io.keyturn.event.TokenListener;
 import io.keyturn.provider.TokenUnavailableException;
 import io.keyturn.token.TokenException;
 import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -172,8 +170,8 @@ public final class Canary implements BeforeEachCallback, AfterEachCallback, Auto
         // Its console handler is made when it is first used, and would keep the stream of that moment.
         Logger root = Logger.getLogger("");
         root.getHandlers();
-        ears.add(new Stream("standard output", System.out, System::setOut));
-        ears.add(new Stream("standard error", System.err, System::setErr));
+        ears.add(new Printed("standard output", System.out, System::setOut));
+        ears.add(new Printed("standard error", System.err, System::setErr));
         ears.add(new JavaLogs());
         if (isLogbackThere()) {
             ears.add(new SlfLogs());
@@ -190,6 +188,8 @@ public final class Canary implements BeforeEachCallback, AfterEachCallback, Auto
     }
 
     private void stopListening() {
+        System.out.flush();
+        System.err.flush();
         Collections.reverse(ears);
         for (AutoCloseable ear : ears) {
             try {
@@ -201,7 +201,7 @@ public final class Canary implements BeforeEachCallback, AfterEachCallback, Auto
         ears.clear();
     }
 
-    private static boolean isLogbackThere() {
+    static boolean isLogbackThere() {
         try {
             return LoggerFactory.getILoggerFactory().getClass().getName().startsWith("ch.qos.logback.");
         } catch (LinkageError e) {
@@ -209,50 +209,31 @@ public final class Canary implements BeforeEachCallback, AfterEachCallback, Auto
         }
     }
 
-    private final class Stream implements AutoCloseable {
-        private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    /** Keeps what is printed, and passes it on when it is flushed, which a stream does by itself after each text. */
+    private final class Printed extends ByteArrayOutputStream {
         private final String where;
         private final PrintStream before;
         private final Consumer<PrintStream> set;
+        private int passedOn;
 
-        Stream(String where, PrintStream before, Consumer<PrintStream> set) {
+        Printed(String where, PrintStream before, Consumer<PrintStream> set) {
             this.where = where;
             this.before = before;
             this.set = set;
-            set.accept(new PrintStream(new Tee(bytes, before), true, UTF_8));
+            set.accept(new PrintStream(this, true, UTF_8));
+        }
+
+        @Override
+        public void flush() {
+            before.write(buf, passedOn, count - passedOn);
+            before.flush();
+            passedOn = count;
         }
 
         @Override
         public void close() {
             set.accept(before);
-            saw(where, bytes.toString(UTF_8));
-        }
-    }
-
-    private static final class Tee extends OutputStream {
-        private final OutputStream one;
-        private final OutputStream other;
-
-        Tee(OutputStream one, OutputStream other) {
-            this.one = one;
-            this.other = other;
-        }
-
-        @Override
-        public void write(int b) throws IOException {
-            one.write(b);
-            other.write(b);
-        }
-
-        @Override
-        public void write(byte[] b, int from, int length) throws IOException {
-            one.write(b, from, length);
-            other.write(b, from, length);
-        }
-
-        @Override
-        public void flush() throws IOException {
-            other.flush();
+            saw(where, toString(UTF_8));
         }
     }
 

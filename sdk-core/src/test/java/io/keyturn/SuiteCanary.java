@@ -102,19 +102,11 @@ public final class SuiteCanary implements BeforeAllCallback, BeforeEachCallback 
             this.onPurpose = onPurpose;
             System.setOut(heard("standard output", out));
             System.setErr(heard("standard error", err));
-            noLogs = isLogbackThere() ? new Logs()::close : () -> {};
+            noLogs = Canary.isLogbackThere() ? new Logs()::close : () -> {};
         }
 
         private PrintStream heard(String where, PrintStream stream) {
             return new PrintStream(new Lines(where, stream), true, Charset.defaultCharset());
-        }
-
-        private static boolean isLogbackThere() {
-            try {
-                return LoggerFactory.getILoggerFactory().getClass().getName().startsWith("ch.qos.logback.");
-            } catch (LinkageError e) {
-                return false;
-            }
         }
 
         private boolean isOnPurpose() {

@@ -151,7 +151,7 @@ record TokenAnswer(TokenRequest request, ServiceAnswer answer, String service, I
                     answer.retryAfter().orElse(null));
         }
         if (status >= 500) {
-            return refusal(Reason.STORE_UNREACHABLE, "fails", null, "look at the token service's own health");
+            return failing(null);
         }
         if (status == 404 || status == 405 || status == 410) {
             return refusal(Reason.INVALID, "is no token service", null, "correct the address, its path included");
@@ -161,45 +161,18 @@ record TokenAnswer(TokenRequest request, ServiceAnswer answer, String service, I
 
     /** The codes of RFC 6749 5.2, RFC 8707 2, RFC 9449 5 and OpenID Connect Core 3.1.2.6 that are told apart. */
     private SourceException refusal(String code) {
-        String client = request.client().clientId() == null
-                ? "this client"
-                : "client " + request.client().clientId();
-        String grant = request.grant().type().word();
         return switch (code) {
             case "invalid_client" -> clientRefused(code);
-            case "unauthorized_client" ->
-                answer.status() == 401
-                        ? clientRefused(code)
-                        : refusal(
-                                Reason.LOGIN_REFUSED,
-                                "does not let " + client + " use " + grant,
-                                code,
-                                "allow it there, or take another grant");
+            case "unauthorized_client" -> answer.status() == 401 ? clientRefused(code) : grantDenied(code);
             case "invalid_grant" -> grantRefused(code);
-            case "interaction_required", "login_required", "consent_required" ->
-                refusal(
-                        request.grant().type() == Grant.Type.REFRESH_TOKEN ? Reason.REVOKED : Reason.LOGIN_REFUSED,
-                        "wants a person to log in",
-                        code,
-                        "log in again, or take a grant that needs nobody");
+            case "interaction_required", "login_required", "consent_required" -> personWanted(code);
             case "invalid_scope" ->
-                refusal(
-                        Reason.NOT_PERMITTED,
-                        "gives " + client + " no token of the scope " + listed(request.scope()),
-                        code,
-                        "correct scope, or allow it there");
+                denied(" of the scope " + listed(request.scope()), code, "correct scope, or allow it there");
             case "invalid_target" ->
-                refusal(
-                        Reason.NOT_PERMITTED,
-                        "gives " + client + " no token for "
-                                + listed(Stream.concat(request.audience().stream(), request.resource().stream())
-                                        .toList()),
-                        code,
-                        "correct audience or resource, or allow it there");
-            case "access_denied" ->
-                refusal(Reason.NOT_PERMITTED, "gives " + client + " no token", code, "allow it there");
+                denied(" for " + listed(targets()), code, "correct audience or resource, or allow it there");
+            case "access_denied" -> denied("", code, "allow it there");
             case "unsupported_grant_type" ->
-                refusal(Reason.INVALID, "does not know " + grant, code, "take another grant, or switch it on there");
+                refusal(Reason.INVALID, "does not know " + grant(), code, "take another grant, or switch it on there");
             case "invalid_request" ->
                 refusal(
                         Reason.INVALID,
@@ -208,16 +181,53 @@ record TokenAnswer(TokenRequest request, ServiceAnswer answer, String service, I
                         "compare grant, auth, subject_token_type and params with what the service documents");
             case "use_dpop_nonce", "invalid_dpop_proof" ->
                 refusal(Reason.INVALID, "wants DPoP, which is not supported", code, "allow Bearer tokens there");
-            case "server_error", "temporarily_unavailable", "slow_down" ->
-                refusal(Reason.STORE_UNREACHABLE, "fails", code, "look at the token service's own health");
+            case "server_error", "temporarily_unavailable", "slow_down" -> failing(code);
             default -> unknown();
         };
     }
 
+    private String grant() {
+        return request.grant().type().word();
+    }
+
+    private String client() {
+        String id = request.client().clientId();
+        return id == null ? "this client" : "client " + id;
+    }
+
+    private List<String> targets() {
+        return Stream.concat(request.audience().stream(), request.resource().stream())
+                .toList();
+    }
+
+    /** The client is known, and is to have no such token. */
+    private SourceException denied(String which, String code, String fix) {
+        return refusal(Reason.NOT_PERMITTED, "gives " + client() + " no token" + which, code, fix);
+    }
+
+    private SourceException grantDenied(String code) {
+        return refusal(
+                Reason.LOGIN_REFUSED,
+                "does not let " + client() + " use " + grant(),
+                code,
+                "allow it there, or take another grant");
+    }
+
+    private SourceException personWanted(String code) {
+        return refusal(
+                request.grant().type() == Grant.Type.REFRESH_TOKEN ? Reason.REVOKED : Reason.LOGIN_REFUSED,
+                "wants a person to log in",
+                code,
+                "log in again, or take a grant that needs nobody");
+    }
+
+    private SourceException failing(@Nullable String code) {
+        return refusal(Reason.STORE_UNREACHABLE, "fails", code, "look at the token service's own health");
+    }
+
     private SourceException clientRefused(@Nullable String code) {
         List<Credential> proofs = request.client().credentials();
-        String id = request.client().clientId();
-        String of = id == null ? "of this client" : "of client " + id;
+        String of = "of " + client();
         String fix = proofs.isEmpty()
                 ? "it may want a proof " + of + ": client_secret, private_key or client_assertion"
                 : "is " + proofs.get(0) + " the one " + of + " there, and auth what the service wants?";

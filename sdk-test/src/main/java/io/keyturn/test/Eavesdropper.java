@@ -5,8 +5,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.keyturn.provider.TokenUnavailableException;
 import io.keyturn.token.TokenException;
 import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.OutputStream;
 import java.io.PrintStream;
 import java.util.Base64;
 import java.util.Collections;
@@ -30,9 +28,8 @@ final class Eavesdropper implements AutoCloseable {
     /** Where it was seen. What stood there is not kept. */
     private final Set<String> places = new ConcurrentSkipListSet<>();
 
-    private final PrintStream out = System.out;
-    private final PrintStream err = System.err;
-    private final ByteArrayOutputStream printed = new ByteArrayOutputStream();
+    private final Printed out = new Printed(System.out);
+    private final Printed err = new Printed(System.err);
 
     /** Begins to listen; what is printed still goes where it went. */
     Eavesdropper(String secret) {
@@ -45,8 +42,8 @@ final class Eavesdropper implements AutoCloseable {
                 pieces.add(base64(piece, before));
             }
         }
-        System.setOut(new PrintStream(new Both(out, printed), true, UTF_8));
-        System.setErr(new PrintStream(new Both(err, printed), true, UTF_8));
+        System.setOut(new PrintStream(out, true, UTF_8));
+        System.setErr(new PrintStream(err, true, UTF_8));
     }
 
     /** The characters of base64 that are the same whatever stands around these bytes, so many bytes after a third. */
@@ -99,7 +96,8 @@ final class Eavesdropper implements AutoCloseable {
     void assertNothing() {
         System.out.flush();
         System.err.flush();
-        hear("standard output or error", printed.toString(UTF_8));
+        hear("standard output or error", out.toString(UTF_8));
+        hear("standard output or error", err.toString(UTF_8));
         Thread.getAllStackTraces().keySet().forEach(thread -> hear("a thread's name", thread.getName()));
         if (!places.isEmpty()) {
             throw new AssertionError(
@@ -109,34 +107,26 @@ final class Eavesdropper implements AutoCloseable {
 
     @Override
     public void close() {
-        System.setOut(out);
-        System.setErr(err);
+        System.out.flush();
+        System.err.flush();
+        System.setOut(out.before);
+        System.setErr(err.before);
     }
 
-    private static final class Both extends OutputStream {
-        private final OutputStream one;
-        private final OutputStream other;
+    /** Keeps what is printed, and passes it on when it is flushed, which a stream does by itself after each text. */
+    private static final class Printed extends ByteArrayOutputStream {
+        private final PrintStream before;
+        private int passedOn;
 
-        Both(OutputStream one, OutputStream other) {
-            this.one = one;
-            this.other = other;
+        Printed(PrintStream before) {
+            this.before = before;
         }
 
         @Override
-        public void write(int b) throws IOException {
-            one.write(b);
-            other.write(b);
-        }
-
-        @Override
-        public void write(byte[] bytes, int from, int length) throws IOException {
-            one.write(bytes, from, length);
-            other.write(bytes, from, length);
-        }
-
-        @Override
-        public void flush() throws IOException {
-            one.flush();
+        public void flush() {
+            before.write(buf, passedOn, count - passedOn);
+            before.flush();
+            passedOn = count;
         }
     }
 }

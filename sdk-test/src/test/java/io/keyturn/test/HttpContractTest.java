@@ -6,19 +6,13 @@ import io.keyturn.source.TokenSources;
 import io.keyturn.token.Reason;
 import io.keyturn.token.TokenDocument;
 import java.io.IOException;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import mockwebserver3.Dispatcher;
 import mockwebserver3.MockResponse;
-import mockwebserver3.MockWebServer;
-import mockwebserver3.RecordedRequest;
-import mockwebserver3.SocketEffect;
 import okhttp3.Call;
 import okhttp3.Callback;
-import okhttp3.HttpUrl;
 import okhttp3.OkHttpClient;
 import okhttp3.Request;
 import okhttp3.Response;
@@ -31,28 +25,18 @@ class HttpContractTest implements TokenSourceContract {
         return new Store();
     }
 
-    private static final class Store extends Dispatcher implements Fixture {
-        private final MockWebServer server = new MockWebServer();
+    private static final class Store extends OneAnswer {
         private final OkHttpClient client = new OkHttpClient();
-        private volatile MockResponse answer =
-                new MockResponse.Builder().code(404).build();
 
         Store() throws IOException {
-            server.setDispatcher(this);
-            server.start();
-        }
-
-        @Override
-        public MockResponse dispatch(RecordedRequest request) {
-            return answer;
+            super(new MockResponse.Builder().code(404).build());
         }
 
         @Override
         public TokenSource source() {
-            HttpUrl url = server.url("/token");
             return TokenSources.of(
-                    "store " + url,
-                    () -> ask(client.newCall(new Request.Builder().url(url).build())));
+                    "store " + url(),
+                    () -> ask(client.newCall(new Request.Builder().url(url()).build())));
         }
 
         /** A read from a socket heeds no interrupt: it is this call that is waited for, and cancelled. */
@@ -99,36 +83,17 @@ class HttpContractTest implements TokenSourceContract {
 
         @Override
         public void has(String value) {
-            answer = new MockResponse.Builder().body(value).build();
+            answers(new MockResponse.Builder().body(value).build());
         }
 
         @Override
         public void hasNone() {
-            answer = new MockResponse.Builder().code(404).build();
+            answers(new MockResponse.Builder().code(404).build());
         }
 
         @Override
         public void fails() {
-            answer = answer.newBuilder().code(503).build();
-        }
-
-        @Override
-        public void isSlow(Duration delay) {
-            answer = answer.newBuilder()
-                    .headersDelay(delay.toMillis(), TimeUnit.MILLISECONDS)
-                    .build();
-        }
-
-        @Override
-        public void hangs() {
-            answer = new MockResponse.Builder()
-                    .onResponseStart(SocketEffect.Stall.INSTANCE)
-                    .build();
-        }
-
-        @Override
-        public void isOversized(String secret) {
-            has(secret.repeat(5_000));
+            answers(answer().newBuilder().code(503).build());
         }
 
         @Override
@@ -138,7 +103,7 @@ class HttpContractTest implements TokenSourceContract {
 
         @Override
         public void close() {
-            server.close();
+            super.close();
             client.dispatcher().executorService().shutdownNow();
         }
     }

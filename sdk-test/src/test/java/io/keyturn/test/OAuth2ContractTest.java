@@ -8,12 +8,7 @@ import io.keyturn.source.TokenSources;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
-import mockwebserver3.Dispatcher;
 import mockwebserver3.MockResponse;
-import mockwebserver3.MockWebServer;
-import mockwebserver3.RecordedRequest;
-import mockwebserver3.SocketEffect;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
 /** Client credentials. It stands here, since the core, where that source is, cannot depend on this module. */
@@ -32,33 +27,18 @@ class OAuth2ContractTest implements TokenSourceContract {
         return Duration.ofSeconds(5);
     }
 
-    private static final class TokenService extends Dispatcher implements Fixture {
-        private final MockWebServer server = new MockWebServer();
+    private static final class TokenService extends OneAnswer {
         private volatile String value = "";
-        private volatile MockResponse answer =
-                new MockResponse.Builder().code(503).build();
 
         TokenService() throws IOException {
-            server.setDispatcher(this);
-            server.start();
-        }
-
-        @Override
-        public MockResponse dispatch(RecordedRequest request) {
-            return answer;
+            super(new MockResponse.Builder().code(503).build());
         }
 
         @Override
         public TokenSource source() {
             return TokenSources.configured(Map.of(
                     "oauth2",
-                    Map.of(
-                            "token_url",
-                            "http://127.0.0.1:" + server.getPort() + "/token",
-                            "client_id",
-                            "agent",
-                            "client_secret",
-                            Map.of("env", "CLIENT_SECRET"))));
+                    Map.of("token_url", url(), "client_id", "agent", "client_secret", Map.of("env", "CLIENT_SECRET"))));
         }
 
         @Override
@@ -67,11 +47,11 @@ class OAuth2ContractTest implements TokenSourceContract {
         }
 
         private void answers(int status, String json) {
-            answer = new MockResponse.Builder()
+            answers(new MockResponse.Builder()
                     .code(status)
                     .addHeader("Content-Type", "application/json")
                     .body(json)
-                    .build();
+                    .build());
         }
 
         @Override
@@ -93,32 +73,8 @@ class OAuth2ContractTest implements TokenSourceContract {
         }
 
         @Override
-        public void isSlow(Duration delay) {
-            answer = answer.newBuilder()
-                    .headersDelay(delay.toMillis(), TimeUnit.MILLISECONDS)
-                    .build();
-        }
-
-        @Override
-        public void hangs() {
-            answer = new MockResponse.Builder()
-                    .onResponseStart(SocketEffect.Stall.INSTANCE)
-                    .build();
-        }
-
-        @Override
-        public void isOversized(String secret) {
-            has(secret.repeat(5_000));
-        }
-
-        @Override
         public void isMalformed(String secret) {
             answers(200, "{\"access_token\": \"" + secret);
-        }
-
-        @Override
-        public void close() {
-            server.close();
         }
     }
 }

@@ -53,9 +53,9 @@ public final class VaultSourceFactory implements TokenSourceFactory {
             }
             return new Auth.GivenToken(TokenSources.env(TOKEN).in(context));
         });
-        @Nullable
-        Vault vault = address.map(url -> new Vault(url, namespace, context)).orElse(null);
-        return new VaultSource(vault, path, key, version, auth);
+        return address.isPresent()
+                ? new VaultSource(new Vault(address.get(), namespace, context), path, key, version, auth)
+                : new Unaddressed(path, key, version, auth);
     }
 
     /** Empty where it is the variable's, and that is not set. */
