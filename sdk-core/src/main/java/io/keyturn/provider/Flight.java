@@ -22,6 +22,17 @@ final class Flight extends CompletableFuture<Snapshot> {
     private volatile @Nullable FutureTask<?> flying;
     private volatile @Nullable Thread pilot;
 
+    /** How a flight has ended: exactly one of the two is there. */
+    record Outcome(@Nullable Snapshot found, @Nullable TokenUnavailableException failure) {
+        void tell(Flight flight) {
+            if (failure != null) {
+                flight.completeExceptionally(failure);
+            } else {
+                flight.complete(found);
+            }
+        }
+    }
+
     /**
      * A flight that somebody wants.
      *
