@@ -26,7 +26,7 @@ class AwsContractTest implements TokenSourceContract {
     /** Less than a call takes at most, so that it is the interrupt which ends one that hangs. */
     @Override
     public Duration patience() {
-        return Duration.ofSeconds(8);
+        return Duration.ofSeconds(5);
     }
 
     private static final class Store implements Fixture {

@@ -15,17 +15,12 @@ import java.util.concurrent.Callable;
 final class Turns {
     private static final int TURNS_A_BLOCK = 50;
 
-    private final int callsATurn;
     private final List<Subject> subjects = new ArrayList<>();
     private final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
     /** Written so that the compiler leaves nothing out. */
     @SuppressWarnings("UnusedVariable")
     private volatile Object result;
-
-    Turns(int callsATurn) {
-        this.callsATurn = callsATurn;
-    }
 
     /** One of them and what was measured of it. */
     static final class Subject {
@@ -98,11 +93,9 @@ final class Turns {
     private void turn(Subject subject) throws Exception {
         long bytes = threads.getCurrentThreadAllocatedBytes();
         long began = System.nanoTime();
-        for (int i = 0; i < callsATurn; i++) {
-            result = subject.call.call();
-        }
+        result = subject.call.call();
         double nanos = System.nanoTime() - began;
-        subject.bytes.add((double) (threads.getCurrentThreadAllocatedBytes() - bytes) / callsATurn);
-        subject.block.add(nanos / callsATurn);
+        subject.bytes.add(threads.getCurrentThreadAllocatedBytes() - bytes);
+        subject.block.add(nanos);
     }
 }

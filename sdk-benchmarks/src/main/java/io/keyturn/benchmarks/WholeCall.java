@@ -33,7 +33,7 @@ final class WholeCall {
                         .token("api_token", TokenSources.value(TOKEN), t -> t.endpoint(server.url()))
                         .start()) {
             Request request = new Request.Builder().url(server.url() + "/v1/me").build();
-            Turns turns = new Turns(1)
+            Turns turns = new Turns()
                     .with("prebuiltHeader", calls(with(prebuilt), request))
                     .with("keyturn", calls(agent.install(new OkHttpClient()), request))
                     .with("noToken", calls(new OkHttpClient(), request))
@@ -60,7 +60,7 @@ final class WholeCall {
         };
     }
 
-    static void print(Markdown out, Turns turns, int blocks) throws Exception {
+    private static void print(Markdown out, Turns turns, int blocks) throws Exception {
         Turns.Subject first = null;
         out.columns("", "ns", "× the first", "± of it", "B", "B more than the first");
         for (Turns.Subject subject : turns.measure(blocks)) {
