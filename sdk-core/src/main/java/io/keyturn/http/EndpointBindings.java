@@ -180,9 +180,7 @@ public final class EndpointBindings {
             Request request = chain.request();
             InetAddress address = OkHttpFace.address(chain.connection());
             TokenPolicies.check(policy, candidate.token(), request.method(), request.url(), address);
-            Request.Builder onWire = request.newBuilder();
-            placement.place(onWire, request.url(), candidate.sent());
-            return chain.proceed(onWire.build());
+            return chain.proceed(placement.place(request, candidate.sent()).build());
         };
     }
 

@@ -36,14 +36,19 @@ final class HeaderPlacement extends Placement {
             "cache-control",
             "proxy-authorization");
 
-    static final HeaderPlacement BEARER = withPrefix("Authorization", "Bearer ");
+    /** A literal wherever a request gets it: OkHttp checks its characters when it is compiled, not with each request. */
+    private static final String AUTHORIZATION = "Authorization";
+
+    static final HeaderPlacement BEARER = withPrefix(AUTHORIZATION, "Bearer ");
 
     private final String name;
+    private final boolean isAuthorization;
     private final String prefix;
     private final @Nullable String user;
 
     private HeaderPlacement(String name, String prefix, @Nullable String user) {
         this.name = name;
+        this.isAuthorization = name.equals(AUTHORIZATION);
         this.prefix = prefix;
         this.user = user;
     }
@@ -62,7 +67,7 @@ final class HeaderPlacement extends Placement {
         if (!user.chars().allMatch(c -> c >= ' ' && c <= '~' && c != ':')) {
             throw new ConfigException("the user's name must be printable ASCII without a colon");
         }
-        return new HeaderPlacement("Authorization", "Basic ", user);
+        return new HeaderPlacement(AUTHORIZATION, "Basic ", user);
     }
 
     /** A token that was stored together with its prefix gets it once, not twice. */
@@ -100,22 +105,22 @@ final class HeaderPlacement extends Placement {
     @Override
     @Nullable
     String existing(Request request) {
-        return last(request.headers(), name);
+        return isAuthorization ? last(request.headers(), AUTHORIZATION) : last(request.headers(), name);
     }
 
     @Override
-    void place(Request.Builder request, HttpUrl url, Secret form) {
-        request.header(name, form.reveal());
+    Request.Builder place(Request request, Secret form) {
+        Request.Builder placed = request.newBuilder();
+        String value = form.reveal();
+        if (existing(request) != null) {
+            return placed.header(name, value);
+        }
+        return isAuthorization ? placed.addHeader(AUTHORIZATION, value) : placed.addHeader(name, value);
     }
 
     @Override
-    void add(Request.Builder request, HttpUrl url, Secret form) {
-        request.addHeader(name, form.reveal());
-    }
-
-    @Override
-    void remove(Request.Builder request, HttpUrl url) {
-        request.removeHeader(name);
+    Request.Builder remove(Request request) {
+        return request.newBuilder().removeHeader(name);
     }
 
     @Override

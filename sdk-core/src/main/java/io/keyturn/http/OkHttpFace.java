@@ -117,27 +117,44 @@ final class OkHttpFace {
 
     // --- on the wire ---
 
+    /**
+     * Decides first, and keeps nothing of that but what is sent. With more to keep in mind the compiler has no register left
+     * for OkHttp's look at each character of a header, which then takes twice its time.
+     */
     private Response onTheWire(Interceptor.Chain chain) throws IOException {
         Request request = seam.asSentByCaller(chain.request());
-        TokenUse use = request.tag(TokenUse.class);
-        Binding binding = bindings.find(request.url(), use, request);
-        Sent before = binding == null ? null : request.tag(Sent.class);
-        String existing = binding == null ? null : binding.placement().existing(request);
-        if (binding == null || isCarried(before, request) || isOverridden(binding, existing, request.url())) {
+        Sent sent = toBeSent(request, chain);
+        if (sent == null) {
             return keepOutOfCache(chain, request, null, chain.proceed(request));
+        }
+        Response response = withCountableDelay(chain.proceed(sent.placedIn(request)));
+        bindings.takeRotated(sent, request.tag(TokenUse.class), response);
+        return keepOutOfCache(
+                chain,
+                request,
+                sent,
+                inHeader(sent) ? response : withoutToken(sent.withoutEcho(response), request, sent));
+    }
+
+    /** What of ours goes with this hop; null if nothing does. */
+    private @Nullable Sent toBeSent(Request request, Interceptor.Chain chain) throws IOException {
+        Binding binding = lacking(request);
+        if (binding == null) {
+            return null;
         }
         Connection connection = chain.connection();
         requireNobodyBetween(binding, request.url(), connection);
-        Sent sent = admit(binding, use, before, request, address(connection));
+        Sent sent = admit(binding, request, address(connection));
         if (connection != null && HeaderTables.isKeptBy(connection)) {
-            rememberIn(connection, chain, sent, use);
+            rememberIn(connection, chain, sent, request.tag(TokenUse.class));
         }
-        Request onWire = existing == null ? sent.addedTo(request) : sent.placedIn(request);
-        Response response = withCountableDelay(chain.proceed(onWire));
-        bindings.takeRotated(sent, use, response);
-        Response received =
-                binding.placement().withoutEcho(response, sent.snapshot().sent());
-        return keepOutOfCache(chain, request, sent, inHeader(sent) ? received : withoutToken(received, request, sent));
+        return sent;
+    }
+
+    /** Whose token belongs into the request; null if none does, it is there, or the caller has set a credential of its own. */
+    private @Nullable Binding lacking(Request request) {
+        Binding binding = bindings.find(request.url(), request.tag(TokenUse.class), request);
+        return binding == null || isCarried(request) || isOverridden(binding, request) ? null : binding;
     }
 
     private static boolean inHeader(Sent sent) {
@@ -167,33 +184,25 @@ final class OkHttpFace {
     }
 
     /** What is to be put into the request. */
-    private Sent admit(
-            Binding binding,
-            @Nullable TokenUse use,
-            @Nullable Sent before,
-            Request request,
-            @Nullable InetAddress address)
-            throws IOException {
+    private Sent admit(Binding binding, Request request, @Nullable InetAddress address) throws IOException {
+        TokenUse use = request.tag(TokenUse.class);
         Snapshot snapshot = bindings.admitted(binding, use, request.method(), request.url(), address);
-        return Sent.of(bindings, binding, snapshot, before);
-    }
-
-    private Sent admit(Binding binding, Request request) throws IOException {
-        return admit(binding, request.tag(TokenUse.class), request.tag(Sent.class), request, null);
+        return Sent.of(bindings, binding, snapshot, request.tag(Sent.class));
     }
 
     /** Whether the token is in the call's own request already, for want of a place on the wire. */
-    private boolean isCarried(@Nullable Sent tag, Request request) {
-        Sent sent = Sent.by(bindings, tag);
+    private boolean isCarried(Request request) {
+        Sent sent = Sent.by(bindings, request);
         return sent != null && sent.isIn(request);
     }
 
     /** Whether the caller has set this credential itself; then the caller's stays. */
-    private boolean isOverridden(Binding binding, @Nullable String existing, HttpUrl url) {
+    private boolean isOverridden(Binding binding, Request request) {
+        String existing = binding.placement().existing(request);
         if (existing == null || binding.isPlaceholder(existing)) {
             return false;
         }
-        bindings.overridden(binding, url);
+        bindings.overridden(binding, request.url());
         return true;
     }
 
@@ -256,11 +265,8 @@ final class OkHttpFace {
 
     private Response inTheRequest(Interceptor.Chain chain, String what) throws IOException {
         Request request = chain.request();
-        Binding binding = bindings.find(request.url(), request.tag(TokenUse.class), request);
-        String existing = binding == null ? null : binding.placement().existing(request);
-        if (binding == null
-                || isCarried(request.tag(Sent.class), request)
-                || isOverridden(binding, existing, request.url())) {
+        Binding binding = lacking(request);
+        if (binding == null) {
             return seam.proceed(chain, bypassesCache(chain, request), retry);
         }
         if (!seam.canRefuseRedirects()) {
@@ -270,7 +276,7 @@ final class OkHttpFace {
                     what + " carries a token only with OkHttp 5.4 or later, which can refuse a redirect that would"
                             + " carry it elsewhere; other requests of a client made with agent.install() get theirs");
         }
-        Sent sent = admit(binding, request);
+        Sent sent = admit(binding, request, null);
         Response response =
                 seam.proceedGuarded(chain, sent.placedIn(request), retry, next -> refusal(binding, request, next));
         Sent answered = sentBy(response);
@@ -315,7 +321,7 @@ final class OkHttpFace {
         }
         // Where the token stands in the call's own request, it must be replaced there.
         boolean carried = Sent.by(bindings, request) != null;
-        return carried ? admit(sent.binding(), request).placedIn(request) : request;
+        return carried ? admit(sent.binding(), request, null).placedIn(request) : request;
     }
 
     /** Whether the try before this one was refused too, with another version of the token. */

@@ -73,16 +73,11 @@ public abstract sealed class Placement permits HeaderPlacement, QueryPlacement {
     /** What the request has in this place already; null if nothing. */
     abstract @Nullable String existing(Request request);
 
-    /** Puts it into a request to this URL, instead of whatever stands there. */
-    abstract void place(Request.Builder request, HttpUrl url, Secret form);
+    /** The request with it, instead of whatever stands there. */
+    abstract Request.Builder place(Request request, Secret form);
 
-    /** Puts it into a request to this URL in which nothing stands there, so that nobody looks for it once more. */
-    void add(Request.Builder request, HttpUrl url, Secret form) {
-        place(request, url, form);
-    }
-
-    /** Takes it out of a request to this URL. */
-    abstract void remove(Request.Builder request, HttpUrl url);
+    /** The request without it. */
+    abstract Request.Builder remove(Request request);
 
     /** The header that carries the token, or null if the URL does. */
     abstract @Nullable String header();

@@ -46,13 +46,14 @@ final class QueryPlacement extends Placement {
     }
 
     @Override
-    void place(Request.Builder request, HttpUrl url, Secret form) {
-        request.url(place(url, form));
+    Request.Builder place(Request request, Secret form) {
+        return request.newBuilder().url(place(request.url(), form));
     }
 
     @Override
-    void remove(Request.Builder request, HttpUrl url) {
-        request.url(url.newBuilder().removeAllQueryParameters(name).build());
+    Request.Builder remove(Request request) {
+        return request.newBuilder()
+                .url(request.url().newBuilder().removeAllQueryParameters(name).build());
     }
 
     @Override

@@ -4,6 +4,7 @@ import io.keyturn.provider.Snapshot;
 import io.keyturn.token.Secret;
 import io.keyturn.token.Token;
 import okhttp3.Request;
+import okhttp3.Response;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,12 +49,7 @@ class Sent {
 
     /** What these bindings have put into the request; null if nothing. */
     static @Nullable Sent by(EndpointBindings bindings, Request request) {
-        return by(bindings, request.tag(Sent.class));
-    }
-
-    /** What these bindings have put into the request that has this tag; null if nothing. */
-    static @Nullable Sent by(EndpointBindings bindings, @Nullable Sent tag) {
-        Sent sent = tag;
+        Sent sent = request.tag(Sent.class);
         while (sent != null && sent.by != bindings) {
             sent = sent.other();
         }
@@ -82,25 +78,22 @@ class Sent {
         return snapshot.token();
     }
 
-    /** The request, which has nothing in that place yet, with the token in it. */
-    Request addedTo(Request request) {
-        Request.Builder onWire = request.newBuilder();
-        binding.placement().add(onWire, request.url(), snapshot.sent());
-        return onWire.tag(Sent.class, this).build();
-    }
-
     /** The request with the token in it, instead of whatever stands there. */
     Request placedIn(Request request) {
-        Request.Builder onWire = request.newBuilder();
-        binding.placement().place(onWire, request.url(), snapshot.sent());
-        return onWire.tag(Sent.class, this).build();
+        return binding.placement()
+                .place(request, snapshot.sent())
+                .tag(Sent.class, this)
+                .build();
     }
 
     /** The request without the token in it. */
     Request takenOutOf(Request request) {
-        Request.Builder without = request.newBuilder();
-        binding.placement().remove(without, request.url());
-        return without.tag(Sent.class, other()).build();
+        return binding.placement().remove(request).tag(Sent.class, other()).build();
+    }
+
+    /** The answer to the request, without a redirect that would carry the token on. */
+    Response withoutEcho(Response response) {
+        return binding.placement().withoutEcho(response, snapshot.sent());
     }
 
     /** The request as it may be shown: name and fingerprint stand in the place of each token that agents have put there. */
@@ -108,9 +101,7 @@ class Sent {
         Request shown = request;
         for (Sent sent = request.tag(Sent.class); sent != null; sent = sent.other()) {
             if (sent.isIn(request)) {
-                Request.Builder without = shown.newBuilder();
-                sent.binding.placement().place(without, shown.url(), sent.mark());
-                shown = without.build();
+                shown = sent.binding.placement().place(shown, sent.mark()).build();
             }
         }
         return shown;
