@@ -37,6 +37,20 @@ final class Markdown {
         out.flush();
     }
 
+    /** A table of things in times of the first. */
+    void compared(List<Compared> all) {
+        columns("", "ns", "× the first", "± of it", "B", "B more than the first");
+        for (Compared each : all) {
+            row(
+                    each.name(),
+                    each.nanos(),
+                    each.ratios().median(),
+                    each.ratios().spread(),
+                    Math.round(each.bytes()),
+                    Math.round(each.bytes() - all.get(0).bytes()));
+        }
+    }
+
     /** Numbers with as many digits as mean something. */
     private static String text(Object cell) {
         if (!(cell instanceof Double number)) {

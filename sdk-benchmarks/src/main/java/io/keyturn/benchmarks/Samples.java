@@ -16,6 +16,15 @@ final class Samples {
         values.addAll(others.values);
     }
 
+    /** What each is in times of the other one of the same place. */
+    Samples over(Samples others) {
+        Samples ratios = new Samples();
+        for (int i = 0; i < values.size(); i++) {
+            ratios.add(values.get(i) / others.values.get(i));
+        }
+        return ratios;
+    }
+
     void clear() {
         values.clear();
     }

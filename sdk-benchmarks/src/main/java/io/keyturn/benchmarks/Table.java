@@ -23,7 +23,7 @@ import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
 
 /**
- * Measures everything and prints the tables of docs/performance.md: without arguments in some ten minutes, with
+ * Measures everything and prints the tables of docs/performance.md: without arguments in some fifteen minutes, with
  * {@code --quick} in a minute or two, to see that it works. Any other arguments are JMH's own.
  */
 public final class Table {
@@ -54,6 +54,7 @@ public final class Table {
                 + ".");
         part("Memory", () -> new ManyTokens(quick).print(out));
         part("Benchmarks", this::benchmarks);
+        part("Attaching", () -> new Attaching(quick).print(out));
         part("Whole call", () -> new WholeCall(quick).print(out));
         part("Stampede", () -> new Stampede(quick).print(out));
         part("Swap", () -> new SwapLatency(quick).print(out));
@@ -84,24 +85,19 @@ public final class Table {
 
     private void benchmarks() throws RunnerException {
         out.heading("The current token");
-        measured(CurrentTokenBenchmark.class, 3, "volatileField", Map.of());
+        measured(CurrentTokenBenchmark.class, "volatileField", Map.of());
         out.heading("Filling in the references of a text");
-        measured(PlaceholdersBenchmark.class, 3, "commonsText", Map.of("text", "${AGENT_API_TOKEN}"));
-        out.heading("Attaching it to a request, on a chain that answers at once");
-        // More of them: how well the compiler does with OkHttp's builder differs from process to process, by up to a
-        // quarter.
-        measured(AttachBenchmark.class, 9, "prebuiltHeader", Map.of());
+        measured(PlaceholdersBenchmark.class, "commonsText", Map.of("text", "${AGENT_API_TOKEN}"));
     }
 
     /**
      * Runs a class of benchmarks a few times over, each time in new processes, and prints the medians of these rounds. A
      * round's time is the lower quartile of many short stretches: what else the machine does meanwhile only ever adds.
      */
-    private void measured(Class<?> benchmarks, int most, String baseline, Map<String, String> parameters)
-            throws RunnerException {
+    private void measured(Class<?> benchmarks, String baseline, Map<String, String> parameters) throws RunnerException {
         Map<String, Samples> nanos = new LinkedHashMap<>();
         Map<String, Samples> bytes = new LinkedHashMap<>();
-        int rounds = quick ? 1 : most;
+        int rounds = quick ? 1 : 3;
         for (int round = 0; round < rounds; round++) {
             System.err.println(benchmarks.getSimpleName() + ", round " + (round + 1) + " of " + rounds);
             for (RunResult result : run(benchmarks, parameters)) {

@@ -22,35 +22,16 @@ final class Turns {
     @SuppressWarnings("UnusedVariable")
     private volatile Object result;
 
-    /** One of them and what was measured of it. */
-    static final class Subject {
-        private final String name;
+    /** One of them, what its present block has shown, and what all have. */
+    private static final class Subject {
         private final Callable<?> call;
-        private Samples block = new Samples();
-        private final Samples nanos = new Samples();
-        private final Samples bytes = new Samples();
-        private final Samples ratios = new Samples();
+        private final Compared compared;
+        private Samples nanos = new Samples();
+        private Samples bytes = new Samples();
 
         private Subject(String name, Callable<?> call) {
-            this.name = name;
             this.call = call;
-        }
-
-        String name() {
-            return name;
-        }
-
-        double nanos() {
-            return nanos.median();
-        }
-
-        double bytes() {
-            return bytes.median();
-        }
-
-        /** Its time in times of the first one. */
-        Samples ratios() {
-            return ratios;
+            this.compared = new Compared(name);
         }
     }
 
@@ -60,15 +41,11 @@ final class Turns {
         return this;
     }
 
-    List<Subject> measure(int blocks) throws Exception {
+    List<Compared> measure(int blocks) throws Exception {
         run(blocks / 2);
-        for (Subject subject : subjects) {
-            subject.nanos.clear();
-            subject.bytes.clear();
-            subject.ratios.clear();
-        }
+        subjects.forEach(subject -> subject.compared.clear());
         run(blocks);
-        return subjects;
+        return subjects.stream().map(subject -> subject.compared).toList();
     }
 
     private void run(int blocks) throws Exception {
@@ -80,12 +57,12 @@ final class Turns {
                     turn(subject);
                 }
             }
-            double first = subjects.get(0).block.quantile(0.25);
+            double first = subjects.get(0).nanos.quantile(0.25);
             for (Subject subject : subjects) {
-                double nanos = subject.block.quantile(0.25);
-                subject.nanos.add(nanos);
-                subject.ratios.add(nanos / first);
-                subject.block = new Samples();
+                double nanos = subject.nanos.quantile(0.25);
+                subject.compared.add(nanos, nanos / first, subject.bytes.median());
+                subject.nanos = new Samples();
+                subject.bytes = new Samples();
             }
         }
     }
@@ -96,6 +73,6 @@ final class Turns {
         result = subject.call.call();
         double nanos = System.nanoTime() - began;
         subject.bytes.add(threads.getCurrentThreadAllocatedBytes() - bytes);
-        subject.block.add(nanos);
+        subject.nanos.add(nanos);
     }
 }

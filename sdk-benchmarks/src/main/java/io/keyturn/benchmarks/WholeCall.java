@@ -40,7 +40,7 @@ final class WholeCall {
                     .with("kubernetesClient", calls(with(Peers.kubernetes(() -> TOKEN)), request))
                     .with("googleMetadata", calls(with(google), request));
             out.heading("A whole call over loopback");
-            print(out, turns, blocks);
+            out.compared(turns.measure(blocks));
         }
     }
 
@@ -58,20 +58,5 @@ final class WholeCall {
                 return body;
             }
         };
-    }
-
-    private static void print(Markdown out, Turns turns, int blocks) throws Exception {
-        Turns.Subject first = null;
-        out.columns("", "ns", "× the first", "± of it", "B", "B more than the first");
-        for (Turns.Subject subject : turns.measure(blocks)) {
-            first = first == null ? subject : first;
-            out.row(
-                    subject.name(),
-                    subject.nanos(),
-                    subject.ratios().median(),
-                    subject.ratios().spread(),
-                    Math.round(subject.bytes()),
-                    Math.round(subject.bytes() - first.bytes()));
-        }
     }
 }

@@ -7,7 +7,7 @@
  * java -jar sdk-benchmarks/target/benchmarks.jar
  * </pre>
  *
- * <p>This prints the tables of docs/performance.md, in three to six minutes; with {@code --quick} it only shows that all of it
+ * <p>This prints the tables of docs/performance.md, in some fifteen minutes; with {@code --quick} it only shows that all of it
  * runs. Any other arguments are JMH's own: {@code … benchmarks.jar Placeholders -prof gc} runs one class of benchmarks, where
  * the first column of numbers is nanoseconds a call and the rows {@code gc.alloc.rate.norm} are bytes a call.
  *
