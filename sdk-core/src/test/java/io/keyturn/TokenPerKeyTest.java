@@ -233,6 +233,23 @@ class TokenPerKeyTest {
     }
 
     @Test
+    void header_bringsAnAccountsNextToken_itIsNobodyElses() throws Exception {
+        TokenAgent agent = started(TokenAgent.builder()
+                .tokenPerKey(
+                        "github",
+                        this::sourceOf,
+                        t -> t.endpoint(server.url("/v1")).acceptRotatedFrom("X-Next-Token")));
+        OkHttpClient client = agent.install(new OkHttpClient());
+        server.on("/v1/next", Answer.ok("").with("X-Next-Token", "of-acme-2"));
+
+        send(client, keyed(to("/v1/next"), "acme").build());
+
+        await().untilAsserted(() ->
+                assertThat(agent.provider("github", "acme").get().reveal()).isEqualTo("of-acme-2"));
+        assertThat(agent.provider("github", "beta").get().reveal()).isEqualTo("of-beta");
+    }
+
+    @Test
     void provider_ofAKey_isThatAccountsToken() throws Exception {
         TokenAgent agent = agent();
         TokenProvider acme = agent.provider("github", "acme");

@@ -3,10 +3,12 @@ package io.keyturn.http;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.keyturn.RecordingServer;
 import io.keyturn.RecordingServer.Answer;
 import io.keyturn.TokenAgent;
+import io.keyturn.event.TokenEvent;
 import io.keyturn.policy.Destination;
 import io.keyturn.policy.TokenDeniedException;
 import io.keyturn.source.PushedSource;
@@ -289,7 +291,18 @@ class InterceptorTest {
         OkHttpClient client = ourselvesFirst
                 ? agent.install(builder).addInterceptor(agent.interceptor()).build()
                 : agent.install(builder.addInterceptor(agent.interceptor())).build();
+        List<TokenEvent.Overridden> overridden = new CopyOnWriteArrayList<>();
+        agent.listen(event -> {
+            if (event instanceof TokenEvent.Overridden each) {
+                overridden.add(each);
+            }
+        });
         assertThat(status(client, to("/v1/x"))).isEqualTo(200);
         assertThat(SentAs.QUERY.carries(server.only(), TOKEN)).isTrue();
+
+        // Events come in order: had our own token been taken for the caller's, this would have been told before.
+        status(client, to("/v1/own?" + SentAs.QUERY.field + "=mine"));
+        await().untilAsserted(() -> assertThat(overridden).isNotEmpty());
+        assertThat(overridden).allSatisfy(event -> assertThat(event.url()).isEqualTo(server.url("/v1/own")));
     }
 }
