@@ -1,6 +1,6 @@
 package io.keyturn.benchmarks;
 
-/** Something that was measured beside something else, and in times of which it is meant. */
+/** Something that was measured beside the first of its table. */
 final class Compared {
     private final String name;
     private final Samples nanos = new Samples();
